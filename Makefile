@@ -1,0 +1,104 @@
+# feldera_ingest: build, install and test.
+#
+#   make              the extension (PGXS)
+#   make install      into the server that pg_config names
+#   make tools        test/tools: plain C programs, no server
+#   make unit         unit programs of the plain C rooms (one room: make unit ROOM=parquet)
+#   make demo         installs what is missing, builds, runs the main job, shows what it did
+#   make check        installs what is missing, builds, runs every test
+#   make bench        the numbers, as ratios to a peer in the same run
+#   make lint         clang-format over src/ and test/
+#   make SANITIZE=1 unit      the same under AddressSanitizer and UBSan
+
+EXTENSION = feldera_ingest
+EXTVERSION = 0.1.0
+MODULE_big = $(EXTENSION)
+DATA = $(sort $(wildcard sql/$(EXTENSION)--*.sql))
+
+ROOMS = common batch storage parquet delta format source apply catalog control
+PLAIN_ROOMS = common batch storage parquet delta format source
+SOURCES = $(wildcard src/*.c $(ROOMS:%=src/%/*.c))
+HEADERS = $(wildcard src/*.h $(ROOMS:%=src/%/*.h))
+OBJS = $(SOURCES:.c=.o)
+
+LIBRARIES = -lrdkafka -lcurl -lcrypto -lzstd -lsnappy -llz4 -lbrotlidec -lz -lpthread -lm
+WARNINGS = -Wall -Wextra -Werror -Wno-declaration-after-statement
+
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CFLAGS = $(WARNINGS)
+SHLIB_LINK = $(LIBRARIES) -Wl,--version-script=src/exports.map
+
+# No bitcode: the functions are not worth inlining into queries, and clang is not a build dependency.
+override with_llvm = no
+
+REGRESS = $(basename $(notdir $(sort $(wildcard expected/*.out))))
+REGRESS_OPTS = --inputdir=. --outputdir=build/regress
+
+EXTRA_CLEAN = build
+
+PG_CONFIG = pg_config
+
+# The goals that must work on a machine without a server's headers come before PGXS.
+BOOTSTRAP_GOALS = demo check bench
+ifneq ($(filter $(BOOTSTRAP_GOALS),$(MAKECMDGOALS)),)
+
+.PHONY: $(BOOTSTRAP_GOALS)
+demo check bench:
+	test/$@.sh
+
+else
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(HEADERS)
+
+# ---- plain C: a static library for tools, unit programs, fuzzers -------------------
+
+ifdef SANITIZE
+VARIANT = sanitize
+VARIANT_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else
+VARIANT = plain
+VARIANT_FLAGS = -O2 -g -fno-omit-frame-pointer
+endif
+BUILD = build/$(VARIANT)
+PLAIN_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(VARIANT_FLAGS) -fno-strict-aliasing -fwrapv -Isrc -Itest -I/usr/include/postgresql
+PLAIN_SOURCES = $(wildcard $(PLAIN_ROOMS:%=src/%/*.c))
+PLAIN_OBJECTS = $(PLAIN_SOURCES:src/%.c=$(BUILD)/%.o)
+PLAIN_LIBRARY = $(BUILD)/libingest.a
+UNIT_SOURCES = $(wildcard test/unit/test_$(if $(ROOM),$(ROOM),*)*.c)
+UNIT_PROGRAMS = $(UNIT_SOURCES:test/unit/%.c=$(BUILD)/unit/%)
+TOOLS = $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(wildcard test/tools/*.c))
+
+.PHONY: plain tools unit lint
+
+plain: $(PLAIN_LIBRARY)
+
+$(BUILD)/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(PLAIN_CFLAGS) -c -o $@ $<
+
+$(PLAIN_LIBRARY): $(PLAIN_OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+# The programs are linked where people look for them; "make tools SANITIZE=1" leaves them in build/.
+tools: $(TOOLS)
+
+$(BUILD)/tools/%: test/tools/%.c $(PLAIN_LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(PLAIN_CFLAGS) -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
+	$(if $(SANITIZE),,cp $@ test/tools/$*)
+
+$(BUILD)/unit/%: test/unit/%.c test/unit/tap.h $(PLAIN_LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(PLAIN_CFLAGS) -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
+
+unit: $(UNIT_PROGRAMS)
+	prove --exec '' $(UNIT_PROGRAMS)
+
+lint:
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS) $(wildcard test/unit/*.[ch] test/tools/*.c test/fuzz/*.c)
+
+endif

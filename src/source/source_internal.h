@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_internal.h
+ *	  What the transports of this room share: the vtable and the event queue.
+ *	  Not for other rooms.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INGEST_SOURCE_INTERNAL_H
+#define INGEST_SOURCE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "source/source.h"
+
+typedef struct SourceLimits
+{
+	uint32_t max_batch_size;     /* rows of one batch, default 10,000 */
+	uint64_t max_queued_records; /* default 1,000,000 */
+	uint64_t max_queued_bytes;   /* default and cap so that a worker stays below 200 MB */
+} SourceLimits;
+
+/* What a transport's threads see of the source they run in. */
+typedef struct SourceRun
+{
+	Arena arena; /* of the parsed connector; read-only after the start */
+	const JsonValue *connector;
+	const JsonValue *config; /* transport.config */
+	const char *connector_name;
+	const TargetTable *target;
+	SourceRights rights;
+	SourceLimits limits;
+	bool probe_only;
+	SourcePosition *stored; /* may be null */
+	struct EventQueue *queue;
+	IngestCancel cancel; /* true once source_stop was called */
+} SourceRun;
+
+/* run: the transport's main loop, on a thread of its own.  It may start further threads and has joined
+ * them when it returns.  False: *error is put into the queue as FAILED; true: FINISHED. */
+typedef struct SourceRoutine
+{
+	const char *transport;
+	bool (*check)(const JsonValue *connector, const TargetTable *target, const SourceRights *rights, SourceCheck *check,
+				  IngestError *error);
+	bool (*run)(SourceRun *run, IngestError *error);
+	bool (*option_is_secret)(const char *key);
+	bool (*option_keeps_position)(const char *key);
+} SourceRoutine;
+
+extern const SourceRoutine datagen_routine;
+extern const SourceRoutine delta_table_input_routine;
+extern const SourceRoutine kafka_input_routine;
+
+/* ---- the queue: any number of producers, one consumer ---------------------------- */
+
+typedef struct EventQueue EventQueue;
+
+extern EventQueue *event_queue_create(const SourceLimits *limits); /* null: out of memory or descriptors */
+extern void event_queue_free(EventQueue *queue);
+extern int event_queue_fd(const EventQueue *queue);
+
+/*
+ * Put an event (taken over, also on failure).  A BATCH waits while the queue holds max_queued_records or
+ * max_queued_bytes, always letting one through into an empty queue; the others never wait.
+ * False (CANCELLED): the queue was stopped.
+ */
+extern bool event_queue_put(EventQueue *queue, SourceEvent *event, IngestError *error) INGEST_MUST_CHECK;
+extern bool event_queue_put_batch(EventQueue *queue, ChangeBatch *batch, IngestError *error) INGEST_MUST_CHECK;
+extern bool event_queue_put_log(EventQueue *queue, SourceLogLevel level, IngestError *error, const char *format, ...)
+	INGEST_PRINTF(4, 5) INGEST_MUST_CHECK;
+extern SourceEvent *event_queue_take(EventQueue *queue);
+/* Put the pin and wait until it is acknowledged. */
+extern bool event_queue_pin(EventQueue *queue, SourcePosition *pin, IngestError *error) INGEST_MUST_CHECK;
+extern void event_queue_acknowledge(EventQueue *queue);
+extern void event_queue_stop(EventQueue *queue); /* wakes and fails all producers */
+extern bool event_queue_is_stopped(EventQueue *queue);
+/* Sleep up to "milliseconds", or until stopped (then false, CANCELLED). */
+extern bool event_queue_sleep(EventQueue *queue, int64_t milliseconds, IngestError *error) INGEST_MUST_CHECK;
+
+/* pthread_create with all signals blocked in the new thread. */
+extern bool
+source_thread_create(uintptr_t *thread, void *(*start)(void *), void *argument, IngestError *error) INGEST_MUST_CHECK;
+extern void source_thread_join(uintptr_t thread);
+
+/* Read an option that may be a JSON string, number or boolean; null where absent. The text lives in the tree
+ * ("true"/"false" for booleans).  */
+extern const char *option_text(const JsonValue *config, const char *key);
+
+#endif
