@@ -25,7 +25,7 @@ LIBRARIES = -lrdkafka -lcurl -lcrypto -lzstd -lsnappy -llz4 -lbrotlidec -lz -lpt
 WARNINGS = -Wall -Wextra -Werror -Wno-declaration-after-statement
 
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
-PG_CFLAGS = $(WARNINGS)
+PG_CFLAGS = $(WARNINGS) -MMD -MP
 SHLIB_LINK = $(LIBRARIES) -Wl,--version-script=src/exports.map
 
 # No bitcode: the functions are not worth inlining into queries, and clang is not a build dependency.
@@ -34,7 +34,7 @@ override with_llvm = no
 REGRESS = $(basename $(notdir $(sort $(wildcard expected/*.out))))
 REGRESS_OPTS = --inputdir=. --outputdir=build/regress
 
-EXTRA_CLEAN = build
+EXTRA_CLEAN = build $(OBJS:.o=.d)
 
 PG_CONFIG = pg_config
 
@@ -51,7 +51,7 @@ else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS): $(HEADERS)
+-include $(OBJS:.o=.d)
 
 # ---- plain C: a static library for tools, unit programs, fuzzers -------------------
 
@@ -73,27 +73,30 @@ TOOLS = $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(wildcard test/tools/*.c))
 
 .PHONY: plain tools unit lint
 
+-include $(wildcard $(BUILD)/unit/*.d $(BUILD)/tools/*.d)
+
 plain: $(PLAIN_LIBRARY)
 
-$(BUILD)/%.o: src/%.c $(HEADERS)
+-include $(PLAIN_OBJECTS:.o=.d)
+
+$(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(PLAIN_CFLAGS) -c -o $@ $<
+	$(CC) $(PLAIN_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
 
 $(PLAIN_LIBRARY): $(PLAIN_OBJECTS)
-	@rm -f $@
-	ar rcs $@ $^
+	ar rcs $@.new $^ && mv $@.new $@
 
 # The programs are linked where people look for them; "make tools SANITIZE=1" leaves them in build/.
 tools: $(TOOLS)
 
 $(BUILD)/tools/%: test/tools/%.c $(PLAIN_LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(PLAIN_CFLAGS) -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
+	$(CC) $(PLAIN_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
 	$(if $(SANITIZE),,cp $@ test/tools/$*)
 
 $(BUILD)/unit/%: test/unit/%.c test/unit/tap.h $(PLAIN_LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(PLAIN_CFLAGS) -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
+	$(CC) $(PLAIN_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
 
 unit: $(UNIT_PROGRAMS)
 	prove --exec '' $(UNIT_PROGRAMS)

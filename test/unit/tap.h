@@ -19,8 +19,7 @@
 
 static int tap_count, tap_failed;
 
-static inline bool __attribute__((format(printf, 2, 3)))
-ok(bool passed, const char *format, ...)
+static inline bool __attribute__((format(printf, 2, 3))) ok(bool passed, const char *format, ...)
 {
 	va_list arguments;
 
