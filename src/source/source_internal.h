@@ -17,7 +17,7 @@ typedef struct SourceLimits
 {
 	uint32_t max_batch_size;     /* rows of one batch, default 10,000 */
 	uint64_t max_queued_records; /* default 1,000,000 */
-	uint64_t max_queued_bytes;   /* default and cap so that a worker stays below 200 MB */
+	uint64_t max_queued_bytes;   /* default 32 MB, so that a worker stays below 200 MB; more where the user says so */
 } SourceLimits;
 
 /* What a transport's threads see of the source they run in. */
@@ -33,7 +33,8 @@ typedef struct SourceRun
 	bool probe_only;
 	SourcePosition *stored; /* may be null */
 	struct EventQueue *queue;
-	IngestCancel cancel; /* true once source_stop was called */
+	IngestCancel cancel;            /* true once source_stop was called */
+	struct SourceEvent *last_event; /* made at the start, so that the end can always be told; null once put */
 } SourceRun;
 
 /* run: the transport's main loop, on a thread of its own.  It may start further threads and has joined
@@ -82,6 +83,26 @@ extern bool event_queue_sleep(EventQueue *queue, int64_t milliseconds, IngestErr
 extern bool
 source_thread_create(uintptr_t *thread, void *(*start)(void *), void *argument, IngestError *error) INGEST_MUST_CHECK;
 extern void source_thread_join(uintptr_t thread);
+
+/*
+ * Put the last event now (error null: FINISHED), before a clean-up that may hang.  What run returns is
+ * ignored after that.
+ */
+extern void source_put_last(SourceRun *run, const IngestError *error);
+
+/* ---- options ------------------------------------------------------------------------ */
+
+/* Fail unless every key of "object" is one of "allowed" (null-terminated).  "path" is the object's JSON path. */
+extern bool option_check_keys(const JsonValue *object, const char *path, const char *const *allowed,
+							  IngestError *error) INGEST_MUST_CHECK;
+
+/* A boolean, or the string "true" or "false"; *out is left alone where the key is absent. */
+extern bool option_boolean(const JsonValue *config, const char *path, const char *key, bool *out,
+						   IngestError *error) INGEST_MUST_CHECK;
+
+/* An integer in [minimum, maximum], as a number or a string; *out is left alone where the key is absent. */
+extern bool option_integer(const JsonValue *config, const char *path, const char *key, int64_t minimum, int64_t maximum,
+						   int64_t *out, IngestError *error) INGEST_MUST_CHECK;
 
 /* Read an option that may be a JSON string, number or boolean; null where absent. The text lives in the tree
  * ("true"/"false" for booleans).  */
