@@ -72,7 +72,8 @@ extern bool apply_target_is_current(ApplyTarget *target);
  */
 extern void apply_batch(ApplyTarget *target, ChangeBatch *batch, bool reject_all, ApplyResult *result);
 
-/* GUC of this room: feldera_ingest.same_error_threshold. */
+/* GUC of this room: feldera_ingest.same_error_threshold.  Defined from _PG_init. */
 extern int apply_same_error_threshold;
+extern void apply_define_gucs(void);
 
 #endif
