@@ -259,10 +259,10 @@ extern bool batch_append_arrow(ChangeBatch *batch, const ArrowPlan *plan, const 
  * by the tools that print files.  "array" and "schema" are a column's.
  */
 extern bool arrow_value_to_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
-								Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+								struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
 /* The same value as the server's text output, unquoted; *is_null instead of text. */
 extern bool arrow_value_to_text(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
-								Buffer *out, bool *is_null, IngestError *error) INGEST_MUST_CHECK;
+								struct Buffer *out, bool *is_null, IngestError *error) INGEST_MUST_CHECK;
 
 /* Compute the all_* flags.  Call once, before the batch leaves the thread. */
 extern void batch_finish(ChangeBatch *batch);

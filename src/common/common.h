@@ -121,22 +121,26 @@ extern void arena_release(Arena *arena); /* back to malloc; init again to reuse 
 
 /* ---- buffer ------------------------------------------------------------ */
 
-typedef struct Buffer
+/* The server has a Buffer of its own: doors say "struct Buffer", and so does server C. */
+struct Buffer
 {
 	char *data; /* malloc'ed; data[length] is not NUL-terminated */
 	size_t length;
 	size_t capacity;
 	size_t limit;
-} Buffer;
+};
+#ifndef POSTGRES_H
+typedef struct Buffer Buffer;
+#endif
 
-extern void buffer_init(Buffer *buffer, size_t limit);
+extern void buffer_init(struct Buffer *buffer, size_t limit);
 /* Room for "extra" more bytes behind length.  Fails with LIMIT or OUT_OF_MEMORY. */
-extern bool buffer_reserve(Buffer *buffer, size_t extra, IngestError *error) INGEST_MUST_CHECK;
-extern bool buffer_append(Buffer *buffer, const void *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
-extern bool buffer_append_string(Buffer *buffer, const char *text, IngestError *error) INGEST_MUST_CHECK;
+extern bool buffer_reserve(struct Buffer *buffer, size_t extra, IngestError *error) INGEST_MUST_CHECK;
+extern bool buffer_append(struct Buffer *buffer, const void *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
+extern bool buffer_append_string(struct Buffer *buffer, const char *text, IngestError *error) INGEST_MUST_CHECK;
 extern bool
-buffer_printf(Buffer *buffer, IngestError *error, const char *format, ...) INGEST_PRINTF(3, 4) INGEST_MUST_CHECK;
-extern void buffer_release(Buffer *buffer);
+buffer_printf(struct Buffer *buffer, IngestError *error, const char *format, ...) INGEST_PRINTF(3, 4) INGEST_MUST_CHECK;
+extern void buffer_release(struct Buffer *buffer);
 
 /* ---- text -------------------------------------------------------------- */
 
@@ -240,6 +244,7 @@ extern const char *json_get_string(const JsonValue *object, const char *key); /*
 extern bool json_to_int64(const JsonValue *value, int64_t *out); /* exact integers only, 1.0 and "7" included */
 extern bool json_to_double(const JsonValue *value, double *out);
 /* Append the text as a JSON string, quotes included. */
-extern bool json_write_string(Buffer *buffer, const char *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
+extern bool
+json_write_string(struct Buffer *buffer, const char *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
 
 #endif

@@ -30,7 +30,7 @@ extern const char *delta_schema_table_id(const DeltaSchema *schema);
  * (timestamp: "tsu:UTC", timestamp_ntz: "tsu:", decimal: "d:p,s", variant: extension). */
 extern const struct ArrowSchema *delta_schema_arrow(const DeltaSchema *schema);
 /* metaData and protocol as JSON text: stored with a pinned plan and given back at resume. */
-extern bool delta_schema_to_json(const DeltaSchema *schema, Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+extern bool delta_schema_to_json(const DeltaSchema *schema, struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
 /* Checks the protocol gate as well: UNSUPPORTED names table, version and features. */
 extern bool
 delta_schema_from_json(const char *json, size_t length, DeltaSchema **out, IngestError *error) INGEST_MUST_CHECK;

@@ -68,7 +68,7 @@ extern bool
 storage_relative_path(const Storage *storage, const char *uri, char **out, IngestError *error) INGEST_MUST_CHECK;
 
 /* The whole object, appended to "buffer" (whose limit bounds it).  "object" may be null. */
-extern bool storage_get(Storage *storage, const char *path, Buffer *buffer, StorageObject *object,
+extern bool storage_get(Storage *storage, const char *path, struct Buffer *buffer, StorageObject *object,
 						const IngestCancel *cancel, IngestError *error) INGEST_MUST_CHECK;
 
 /*
