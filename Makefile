@@ -71,7 +71,7 @@ UNIT_SOURCES = $(wildcard test/unit/test_$(if $(ROOM),$(ROOM),*)*.c)
 UNIT_PROGRAMS = $(UNIT_SOURCES:test/unit/%.c=$(BUILD)/unit/%)
 TOOLS = $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(wildcard test/tools/*.c))
 
-.PHONY: plain tools unit lint
+.PHONY: plain tools unit unit-programs lint
 
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/tools/*.d)
 
@@ -100,6 +100,8 @@ $(BUILD)/unit/%: test/unit/%.c test/unit/tap.h $(PLAIN_LIBRARY)
 
 unit: $(UNIT_PROGRAMS)
 	prove --exec '' $(UNIT_PROGRAMS)
+
+unit-programs: $(UNIT_PROGRAMS)
 
 lint:
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS) $(wildcard test/unit/*.[ch] test/tools/*.c test/fuzz/*.c)
