@@ -154,6 +154,16 @@ typedef struct Span
 extern bool span_equals(Span span, const char *text);
 extern bool utf8_is_valid(const char *data, size_t length); /* NUL bytes count as valid */
 
+/* The candidate most like a misspelt word, for hints.  Start with {0}, offer each candidate;
+ * "name" stays null where none is near (case is ignored, a third of the word may differ). */
+typedef struct NearestName
+{
+	const char *name;
+	size_t distance;
+} NearestName;
+
+extern void nearest_name_offer(NearestName *nearest, const char *word, const char *candidate);
+
 /* ---- json -------------------------------------------------------------- */
 
 /*

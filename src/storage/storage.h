@@ -60,12 +60,26 @@ extern bool storage_option_is_secret(const char *key);
 extern const char *storage_uri(const Storage *storage);
 
 /*
- * Turn an absolute URI or path found inside the store (a Delta log may hold some)
- * into a path relative to this storage's root.  Another scheme, host or bucket, or
- * a ".." that leaves the root, is DENIED.  *out is malloc'ed.
+ * Called on the reading thread before each wait for a retry; set before the first call, must not block.
+ * "cause" is what failed; "attempt" counts from 1 and starts again after progress.
+ */
+extern void
+storage_on_retry(Storage *storage,
+				 void (*retrying)(void *state, const IngestError *cause, int attempt, int64_t wait_ms), void *state);
+
+/*
+ * Turn a URI reference found inside the store (a path in a Delta log), still percent-encoded, into a path
+ * relative to this storage's root: escapes are undone here, exactly once.  With a scheme or a leading "/" it is
+ * absolute, else it already is relative to the root.  Another scheme, host or bucket, or a ".." that leaves the
+ * root, is DENIED.  *out is malloc'ed.
  */
 extern bool
 storage_relative_path(const Storage *storage, const char *uri, char **out, IngestError *error) INGEST_MUST_CHECK;
+
+/* Length of the scheme in front of a URI's colon; 0 where the text has none. */
+extern size_t storage_uri_scheme(const char *uri);
+/* Undo percent escapes once; a % without two hex digits stays.  malloc'ed; INVALID: an escaped NUL. */
+extern char *storage_uri_decode(const char *text, IngestError *error) INGEST_MUST_CHECK;
 
 /* The whole object, appended to "buffer" (whose limit bounds it).  "object" may be null. */
 extern bool storage_get(Storage *storage, const char *path, struct Buffer *buffer, StorageObject *object,
