@@ -116,6 +116,23 @@ sub create_bucket
 	return $bucket;
 }
 
+# Let anyone read what is in the bucket now, object by object: this server knows no other way.
+sub make_public
+{
+	my ($self, $bucket) = @_;
+	my @public = (headers => ['x-amz-acl: public-read']);
+	my ($status, $body) = $self->request('GET', "/$bucket?list-type=2");
+	$status == 200 or croak "list $bucket: $status $body";
+	my @keys = $body =~ m{<Key>([^<]*)</Key>}g;
+	$self->request('PUT', "/$bucket?acl=", @public);
+	for my $key (@keys)
+	{
+		($status, $body) = $self->request('PUT', "/$bucket/$key?acl=", @public);
+		$status == 200 or croak "make $key public: $status $body";
+	}
+	return;
+}
+
 # Members of transport.config that reach this server with its keys.
 sub options_json
 {
