@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# make demo: installs what is missing, builds, installs, and shows the main job on servers that it starts itself.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source test/prepare.sh
+
+build_all
+enter_copy
+run_as_user perl -I test/perl -I "$(dirname "$(dirname "$(pg_config --pgxs)")")/test/perl" test/demo.pl
