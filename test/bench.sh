@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# make bench: the numbers, as ratios to COPY of the same rows into the same table in the same run, and the hand-off at its
+# full size. BENCH_ROWS (2000000), BENCH_ROUNDS (3); BENCH=rates or BENCH=handoff runs one part only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source test/prepare.sh
+
+build_all
+enter_copy
+part=${BENCH:-all}
+perl_paths=(-I test/perl -I "$(dirname "$(dirname "$(pg_config --pgxs)")")/test/perl")
+if [ "$part" = all ] || [ "$part" = rates ]; then
+    run_as_user env BENCH_ROWS="${BENCH_ROWS:-2000000}" BENCH_ROUNDS="${BENCH_ROUNDS:-3}" perl "${perl_paths[@]}" test/bench/rates.pl
+fi
+if [ "$part" = all ] || [ "$part" = handoff ]; then
+    run_as_user env TESTDIR="$copy" perl "${perl_paths[@]}" test/bench/handoff.pl
+fi
