@@ -14,6 +14,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "fmgr.h"
 #include "pgstat.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
@@ -68,5 +69,32 @@ compat_wait_event(const char *name)
 	return PG_WAIT_EXTENSION;
 #endif
 }
+
+/* ---- input functions ---------------------------------------------------------------- */
+
+/* From 16 on most input functions return their errors instead of raising them.  False: "text" (null: NULL) was
+ * refused, *error says why, in the current memory context.  May raise as well, on every version. */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+
+static inline bool
+compat_input_function_call(FmgrInfo *function, char *text, Oid parameter, int32 typmod, Datum *value, ErrorData **error)
+{
+	ErrorSaveContext context = {.type = T_ErrorSaveContext, .details_wanted = true};
+
+	if (InputFunctionCallSafe(function, text, parameter, typmod, (Node *) &context, value))
+		return true;
+	*error = context.error_data;
+	return false;
+}
+#else
+static inline bool
+compat_input_function_call(FmgrInfo *function, char *text, Oid parameter, int32 typmod, Datum *value, ErrorData **error)
+{
+	(void) error;
+	*value = InputFunctionCall(function, text, parameter, typmod);
+	return true;
+}
+#endif
 
 #endif

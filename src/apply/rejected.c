@@ -1,0 +1,199 @@
+/*-------------------------------------------------------------------------
+ *
+ * rejected.c
+ *	  What an error means: the fault of one record, or of something that time or the
+ *	  user has to heal.
+ *
+ * A record's fault are SQLSTATE classes 22 (data), 23 (constraints), 44 (check option), P0
+ * (raised by a trigger), the single code 54000 (index row too large), and 42501 where it is
+ * row security that refused a row although the role may write the table.  Everything else is
+ * raised again as it was.
+ *
+ * The same-error rule: where every record of one kind (insert, delete, update) in a batch failed
+ * with the same SQLSTATE and the same constraint or function, and those records have at least
+ * feldera_ingest.same_error_threshold distinct keys, then it is no fault of the records: a broken trigger,
+ * a column of another type, a reference table not yet filled.  The first of the errors is raised
+ * again, and nothing of the batch is put away.  The kinds are judged apart, because a trigger that breaks all
+ * inserts lets deletes pass.  Without a primary key each record is a key of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apply/apply_internal.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+
+/* ---- whose fault ---------------------------------------------------------------- */
+
+/*
+ * Row security refuses a row from within ExecWithCheckOptions, after the executor has checked the table
+ * privileges; a missing privilege has the same SQLSTATE, but comes from elsewhere.
+ */
+static bool
+is_row_security(const ApplyTarget *target, const ErrorData *error)
+{
+	AclMode any = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+
+	return error->funcname != NULL && strcmp(error->funcname, "ExecWithCheckOptions") == 0 &&
+		   (pg_class_aclmask(target->relid, GetUserId(), any, ACLMASK_ANY) != 0 ||
+			pg_attribute_aclcheck_all(target->relid, GetUserId(), any, ACLMASK_ANY) == ACLCHECK_OK);
+}
+
+bool
+error_rejects_record(const ApplyTarget *target, const ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (category == ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_WITH_CHECK_OPTION_VIOLATION) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR))
+		return true;
+	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+		return true;
+	return error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && is_row_security(target, error);
+}
+
+/* ---- the list ---------------------------------------------------------------------- */
+
+/* The next free element of the list, zeroed. */
+static RejectedRecord *
+add_rejected(ApplyRun *run)
+{
+	ApplyResult *result = run->result;
+	RejectedRecord *record;
+
+	if (result->rejected_count == run->rejected_capacity)
+	{
+		int capacity = Max(16, run->rejected_capacity * 2);
+		Size size = sizeof(RejectedRecord) * capacity;
+
+		if (result->rejected == NULL)
+			result->rejected = MemoryContextAlloc(run->result_context, size);
+		else
+			result->rejected = repalloc_huge(result->rejected, size);
+		run->rejected_capacity = capacity;
+	}
+	record = &result->rejected[result->rejected_count++];
+	memset(record, 0, sizeof(*record));
+	record->attempts = 1;
+	return record;
+}
+
+/* A copy for the caller of apply_batch; null stays null. */
+static char *
+keep_string(ApplyRun *run, const char *text)
+{
+	return text == NULL ? NULL : MemoryContextStrdup(run->result_context, text);
+}
+
+void
+reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
+{
+	const ChangeBatch *batch = run->batch;
+	RejectedRecord *record = add_rejected(run);
+	uint32 payload = batch->payload_of == NULL ? 0 : batch->payload_of[row];
+
+	record->payload = payload < batch->payload_count ? &batch->payloads[payload] : NULL;
+	record->row_number = batch->row_numbers == NULL ? row : batch->row_numbers[row];
+	strlcpy(record->sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(record->sqlstate));
+	record->message = keep_string(run, error->message != NULL ? error->message : "missing error text");
+	record->column_name = keep_string(run, error->column_name);
+	record->constraint_name = keep_string(run, error->constraint_name);
+}
+
+void
+reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const char *column)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(run->context);
+	ErrorData *error = palloc0(sizeof(ErrorData));
+
+	error->elevel = ERROR;
+	error->output_to_server = true;
+	error->filename = __FILE__;
+	error->lineno = __LINE__;
+	error->funcname = __func__;
+	error->sqlerrcode = sqlstate;
+	error->message = pstrdup(message);
+	error->column_name = column == NULL ? NULL : pstrdup(column);
+	error->assoc_context = run->context;
+	MemoryContextSwitchTo(old_context);
+	reject_row_error(run, row, error);
+	tally_failure(run, apply_row_kind(run, row), error, 1);
+}
+
+void
+reject_bad_records(ApplyRun *run)
+{
+	const ChangeBatch *batch = run->batch;
+
+	for (uint32 i = 0; i < batch->bad_count; i++)
+	{
+		const BadRecord *bad = &batch->bad[i];
+		RejectedRecord *record = add_rejected(run);
+
+		record->payload = bad->payload < batch->payload_count ? &batch->payloads[bad->payload] : NULL;
+		record->row_number = bad->record_number;
+		strlcpy(record->sqlstate, bad->sqlstate, sizeof(record->sqlstate));
+		record->message = keep_string(run, bad->message);
+		record->column_name = keep_string(run, bad->column);
+	}
+}
+
+/* ---- the same-error rule ------------------------------------------------------------- */
+
+/*
+ * What makes two failures alike: SQLSTATE, and the constraint; where there is none the column and the function
+ * that raised it.  For an error raised in PL/pgSQL the function is in the context, which names it with the line.
+ */
+static char *
+error_signature(const ErrorData *error)
+{
+	const char *state = unpack_sql_state(error->sqlerrcode);
+	bool raised = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR);
+
+	if (error->constraint_name != NULL)
+		return psprintf("%s %s.%s %s", state, error->schema_name != NULL ? error->schema_name : "",
+						error->table_name != NULL ? error->table_name : "", error->constraint_name);
+	return psprintf("%s %s %s %s", state, error->column_name != NULL ? error->column_name : "",
+					error->funcname != NULL ? error->funcname : "",
+					raised && error->context != NULL ? error->context : "");
+}
+
+void
+tally_failure(ApplyRun *run, ChangeKind kind, ErrorData *error, int keys)
+{
+	FailureTally *tally = &run->tally[kind];
+	MemoryContext old_context = MemoryContextSwitchTo(run->context);
+
+	tally->failed_keys += keys;
+	if (tally->first == NULL)
+	{
+		tally->first = error;
+		tally->signature = error_signature(error);
+	}
+	else
+	{
+		char *signature = error_signature(error);
+
+		tally->mixed |= strcmp(signature, tally->signature) != 0;
+		pfree(signature);
+		FreeErrorData(error);
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+tally_check(ApplyRun *run)
+{
+	for (int kind = 0; kind < (int) lengthof(run->tally); kind++)
+	{
+		FailureTally *tally = &run->tally[kind];
+
+		if (tally->first != NULL && !tally->mixed && tally->accepted == 0 &&
+			tally->failed_keys >= apply_same_error_threshold)
+			ReThrowError(tally->first);
+	}
+}
