@@ -19,7 +19,6 @@ extern void control_register_launcher(void);
 
 /* Entry points of the background workers (found by name). */
 extern PGDLLEXPORT void feldera_ingest_launcher_main(Datum argument);
-extern PGDLLEXPORT void feldera_ingest_probe_main(Datum argument);
 extern PGDLLEXPORT void feldera_ingest_supervisor_main(Datum argument);
 extern PGDLLEXPORT void feldera_ingest_worker_main(Datum argument);
 
