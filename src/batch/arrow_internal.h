@@ -123,9 +123,12 @@ extern void arrow_split_time(int64_t value, int fraction_digits, int64_t *days, 
 
 /* The text of a value of fixed width; returns the length. */
 extern size_t arrow_scalar_to_text(const ArrowType *type, const struct ArrowArray *array, int64_t row, char *out);
-/* The array literal of a list: {1,2,NULL}. */
-extern bool arrow_list_to_literal(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
-								  bool json_elements, struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+/* As arrow_value_to_json, but strings are not checked to be UTF-8: the server will. */
+extern bool arrow_write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
+							 struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+/* The array literal of a list: {1,2,NULL}.  Strings are not checked either. */
+extern bool arrow_write_literal(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
+								bool json_elements, struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
 
 /* months, days and microseconds as the server prints an interval */
 extern size_t interval_to_text(char *out, int32_t months, int32_t days, int64_t microseconds);

@@ -11,7 +11,8 @@
  *
  * Nanoseconds show their digits; the server would not hold them, but a file does.
  *
- * A string that is no UTF-8 is CORRUPT.  Depth is bounded by DEPTH_MAX.
+ * What is written is checked to be UTF-8 at the end, in the two exported functions of the
+ * door; else CORRUPT.  Depth is bounded by DEPTH_MAX.
  *
  *-------------------------------------------------------------------------
  */
@@ -215,15 +216,6 @@ write_hex(Span bytes, const char *prefix, Buffer *out, IngestError *error)
 	return true;
 }
 
-static bool
-check_utf8(const struct ArrowSchema *schema, Span text, IngestError *error)
-{
-	if (utf8_is_valid(text.data, text.length))
-		return true;
-	return ingest_fail(error, INGEST_ERROR_CORRUPT, "column \"%s\" holds a string that is not UTF-8",
-					   schema->name == NULL ? "" : schema->name);
-}
-
 static bool write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, int depth,
 					   Buffer *out, IngestError *error);
 
@@ -364,7 +356,7 @@ write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int
 			return write_json_struct(schema, array, row, false, depth, out, error);
 		case ARROW_STRING:
 			text = arrow_bytes(&type, array, row);
-			return check_utf8(schema, text, error) && json_write_string(out, text.data, text.length, error);
+			return json_write_string(out, text.data, text.length, error);
 		default:
 			break;
 	}
@@ -374,35 +366,61 @@ write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int
 }
 
 bool
+arrow_write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, Buffer *out,
+				 IngestError *error)
+{
+	return write_json(schema, array, row, 0, out, error);
+}
+
+/* The text of a value that is not null, in "type" after resolve. */
+static bool
+write_text(const ArrowType *type, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
+		   Buffer *out, IngestError *error)
+{
+	char text[ARROW_SCALAR_TEXT_MAX];
+	Span bytes;
+
+	if (type->kind >= ARROW_LIST)
+		return write_json(schema, array, row, 0, out, error);
+	if (is_hex(type))
+		return write_hex(arrow_bytes(type, array, row), "\\x", out, error);
+	if (type->kind != ARROW_STRING)
+		return buffer_append(out, text, arrow_scalar_to_text(type, array, row, text), error);
+	bytes = arrow_bytes(type, array, row);
+	return buffer_append(out, bytes.data, bytes.length, error);
+}
+
+/* All strings stand between ASCII characters: the whole is UTF-8 only if each of them is. */
+static bool
+check_utf8(const struct ArrowSchema *schema, const Buffer *out, size_t start, IngestError *error)
+{
+	if (out->length == start || utf8_is_valid(out->data + start, out->length - start))
+		return true;
+	return ingest_fail(error, INGEST_ERROR_CORRUPT, "column \"%s\" holds a string that is not UTF-8",
+					   schema->name == NULL ? "" : schema->name);
+}
+
+bool
 arrow_value_to_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, Buffer *out,
 					IngestError *error)
 {
-	return write_json(schema, array, row, 0, out, error);
+	size_t start = out->length;
+
+	return write_json(schema, array, row, 0, out, error) && check_utf8(schema, out, start, error);
 }
 
 bool
 arrow_value_to_text(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, Buffer *out,
 					bool *is_null, IngestError *error)
 {
+	const struct ArrowSchema *column = schema;
+	size_t start = out->length;
 	ArrowType type;
-	Span bytes;
-	char text[ARROW_SCALAR_TEXT_MAX];
 
 	if (!resolve(&schema, &array, &row, &type, error))
 		return false;
 	*is_null = type.kind == ARROW_NULL || !arrow_is_valid(array, row);
-	if (*is_null)
-		return true;
-	if (type.kind >= ARROW_LIST)
-		return write_json(schema, array, row, 0, out, error);
-	if (type.kind == ARROW_STRING)
-	{
-		bytes = arrow_bytes(&type, array, row);
-		return check_utf8(schema, bytes, error) && buffer_append(out, bytes.data, bytes.length, error);
-	}
-	if (is_hex(&type))
-		return write_hex(arrow_bytes(&type, array, row), "\\x", out, error);
-	return buffer_append(out, text, arrow_scalar_to_text(&type, array, row, text), error);
+	return *is_null || (write_text(&type, schema, array, row, out, error) && check_utf8(column, out, start, error));
 }
 
 /* ---- array literals ------------------------------------------------------------------------ */
@@ -432,7 +450,6 @@ write_literal_element(const struct ArrowSchema *schema, const struct ArrowArray 
 {
 	ArrowType type;
 	Buffer text;
-	bool is_null = false;
 	bool done;
 
 	if (!resolve(&schema, &array, &row, &type, error))
@@ -450,7 +467,7 @@ write_literal_element(const struct ArrowSchema *schema, const struct ArrowArray 
 	}
 	buffer_init(&text, out->limit);
 	done = json_elements ? write_json(schema, array, row, depth, &text, error)
-						 : arrow_value_to_text(schema, array, row, &text, &is_null, error);
+						 : write_text(&type, schema, array, row, &text, error);
 	done = done && write_quoted(text.data, text.length, out, error);
 	buffer_release(&text);
 	return done;
@@ -479,8 +496,8 @@ write_literal(const ArrowType *type, const struct ArrowSchema *schema, const str
 }
 
 bool
-arrow_list_to_literal(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, bool json_elements,
-					  Buffer *out, IngestError *error)
+arrow_write_literal(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, bool json_elements,
+					Buffer *out, IngestError *error)
 {
 	ArrowType type;
 
