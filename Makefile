@@ -22,7 +22,7 @@ HEADERS = $(wildcard src/*.h $(ROOMS:%=src/%/*.h))
 OBJS = $(SOURCES:.c=.o)
 
 LIBRARIES = -lrdkafka -lcurl -lcrypto -lzstd -lsnappy -llz4 -lbrotlidec -lz -lpthread -lm
-WARNINGS = -Wall -Wextra -Werror -Wno-declaration-after-statement
+WARNINGS = -Wall -Wextra -Werror -Wno-declaration-after-statement -Wpointer-arith -Wmissing-prototypes -Wvla
 
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CFLAGS = $(WARNINGS) -MMD -MP
