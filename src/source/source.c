@@ -47,7 +47,7 @@ struct Source
 };
 
 /* The registry, null-terminated. */
-static const SourceRoutine *const routines[] = {NULL};
+static const SourceRoutine *const routines[] = {&kafka_input_routine, NULL};
 
 static const SourceRoutine *
 find_routine(const char *transport)
