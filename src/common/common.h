@@ -257,4 +257,22 @@ extern bool json_to_double(const JsonValue *value, double *out);
 extern bool
 json_write_string(struct Buffer *buffer, const char *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
 
+/* ---- options of a parsed declaration: every failure is INVALID and names the JSON path ---- */
+
+/* Fail unless every key of "object" is one of "allowed" (null-terminated).  "path" is the object's JSON path. */
+extern bool option_check_keys(const JsonValue *object, const char *path, const char *const *allowed,
+							  IngestError *error) INGEST_MUST_CHECK;
+
+/* A boolean, or the string "true" or "false"; *out is left alone where the key is absent. */
+extern bool option_boolean(const JsonValue *config, const char *path, const char *key, bool *out,
+						   IngestError *error) INGEST_MUST_CHECK;
+
+/* An integer in [minimum, maximum], as a number or a string; *out is left alone where the key is absent. */
+extern bool option_integer(const JsonValue *config, const char *path, const char *key, int64_t minimum, int64_t maximum,
+						   int64_t *out, IngestError *error) INGEST_MUST_CHECK;
+
+/* Read an option that may be a JSON string, number or boolean; null where absent. The text lives in the tree
+ * ("true"/"false" for booleans).  */
+extern const char *option_text(const JsonValue *config, const char *key);
+
 #endif

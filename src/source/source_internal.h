@@ -90,22 +90,4 @@ extern void source_thread_join(uintptr_t thread);
  */
 extern void source_put_last(SourceRun *run, const IngestError *error);
 
-/* ---- options ------------------------------------------------------------------------ */
-
-/* Fail unless every key of "object" is one of "allowed" (null-terminated).  "path" is the object's JSON path. */
-extern bool option_check_keys(const JsonValue *object, const char *path, const char *const *allowed,
-							  IngestError *error) INGEST_MUST_CHECK;
-
-/* A boolean, or the string "true" or "false"; *out is left alone where the key is absent. */
-extern bool option_boolean(const JsonValue *config, const char *path, const char *key, bool *out,
-						   IngestError *error) INGEST_MUST_CHECK;
-
-/* An integer in [minimum, maximum], as a number or a string; *out is left alone where the key is absent. */
-extern bool option_integer(const JsonValue *config, const char *path, const char *key, int64_t minimum, int64_t maximum,
-						   int64_t *out, IngestError *error) INGEST_MUST_CHECK;
-
-/* Read an option that may be a JSON string, number or boolean; null where absent. The text lives in the tree
- * ("true"/"false" for booleans).  */
-extern const char *option_text(const JsonValue *config, const char *key);
-
 #endif

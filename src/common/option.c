@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * options.c
+ * option.c
  *	  Reading options of a parsed connector object.
  *
  * Values may be JSON strings, numbers or booleans where Feldera wants strings; null
@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "source/source_internal.h"
+#include "common/common.h"
 
 /* ", "-joined names, cut off where they do not fit. */
 static void
