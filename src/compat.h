@@ -14,6 +14,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "pgstat.h"
 #include "utils/acl.h"
@@ -39,8 +40,9 @@ object_ownercheck(Oid class_oid, Oid object_oid, Oid role)
 static inline AclResult
 object_aclcheck(Oid class_oid, Oid object_oid, Oid role, AclMode mode)
 {
+	if (class_oid == ForeignServerRelationId)
+		return pg_foreign_server_aclcheck(object_oid, role, mode);
 	Assert(class_oid == DatabaseRelationId);
-	(void) class_oid;
 	return pg_database_aclcheck(object_oid, role, mode);
 }
 #endif

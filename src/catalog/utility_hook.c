@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * utility_hook.c
+ *	  CREATE TABLE ... WITH (connectors = '[...]').
+ *
+ * Contract.  The option is taken out of a copy of the statement (a cached plan runs the same tree again),
+ * the rest is executed as it is, and the connectors are declared for the new table in the same
+ * transaction.  IF NOT EXISTS on a table that is there declares nothing.  Without the
+ * extension in this database, or where the library was not preloaded, the statement is passed on untouched and
+ * core's own error for the unknown option stays.
+ *
+ * CREATE SCHEMA ... CREATE TABLE comes back through this hook for each table, with the schema filled in.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog_internal.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/pg_list.h"
+#include "tcop/utility.h"
+#include "utils/lsyscache.h"
+
+static ProcessUtility_hook_type previous_process_utility_hook = NULL;
+
+/* Is this WITH (connectors = ...), or WITH (feldera.connectors = ...)?  A quoted name keeps its case, and any will do. */
+static bool
+is_connectors_option(const DefElem *option)
+{
+	if (option->defnamespace != NULL && pg_strcasecmp(option->defnamespace, CATALOG_SCHEMA_NAME) != 0)
+		return false;
+	return pg_strcasecmp(option->defname, "connectors") == 0;
+}
+
+static bool
+has_connectors_option(List *options)
+{
+	for (int i = 0; i < list_length(options); i++)
+	{
+		if (is_connectors_option(list_nth(options, i)))
+			return true;
+	}
+	return false;
+}
+
+/* Take the option out of the list; its JSON text. */
+static char *
+take_connectors_option(List **options)
+{
+	List *rest = NIL;
+	char *text = NULL;
+
+	for (int i = 0; i < list_length(*options); i++)
+	{
+		DefElem *option = list_nth(*options, i);
+
+		if (!is_connectors_option(option))
+		{
+			rest = lappend(rest, option);
+			continue;
+		}
+		if (text != NULL)
+			ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("option \"connectors\" given twice")));
+		if (option->arg == NULL)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"connectors\" needs a value"),
+							errhint("Write WITH (connectors = '[{...}]').")));
+		text = defGetString(option);
+	}
+	*options = rest;
+	return text;
+}
+
+/* The table that the statement names, as CREATE TABLE will look for it; InvalidOid where it is not there. */
+static Oid
+existing_table(RangeVar *relation)
+{
+	RangeVar *copy = copyObject(relation);
+	Oid namespace_oid = RangeVarGetAndCheckCreationNamespace(copy, NoLock, NULL);
+
+	return get_relname_relid(copy->relname, namespace_oid);
+}
+
+static void
+pass_on(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
+		ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
+{
+	if (previous_process_utility_hook != NULL)
+		previous_process_utility_hook(statement, query, read_only_tree, context, parameters, environment, receiver,
+									  completion);
+	else
+		standard_ProcessUtility(statement, query, read_only_tree, context, parameters, environment, receiver,
+								completion);
+}
+
+/* The statement, if it is a CREATE TABLE that declares connectors here; else null. */
+static CreateStmt *
+declaring_statement(PlannedStmt *statement)
+{
+	CreateStmt *create = (CreateStmt *) statement->utilityStmt;
+
+	if (create == NULL || !IsA(create, CreateStmt) || !has_connectors_option(create->options))
+		return NULL;
+	if (!IsTransactionState() || !OidIsValid(catalog_extension_oid(NULL)))
+		return NULL;
+	return create;
+}
+
+static void
+process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
+				ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
+				QueryCompletion *completion)
+{
+	CreateStmt *create = declaring_statement(statement);
+	Oid before;
+	char *text;
+
+	if (create == NULL)
+	{
+		pass_on(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+		return;
+	}
+	statement = copyObject(statement);
+	create = (CreateStmt *) statement->utilityStmt;
+	text = take_connectors_option(&create->options);
+	before = create->if_not_exists ? existing_table(create->relation) : InvalidOid;
+	pass_on(statement, query, false, context, parameters, environment, receiver, completion);
+	if (OidIsValid(before))
+		return;
+	CommandCounterIncrement();
+	(void) declare_connectors(existing_table(create->relation), catalog_json_parse(text));
+}
+
+void
+catalog_install_hooks(void)
+{
+	catalog_install_transaction_hooks();
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	previous_process_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+}
