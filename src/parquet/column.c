@@ -1,0 +1,542 @@
+/*-------------------------------------------------------------------------
+ *
+ * column.c
+ *	  One leaf: the pages of its chunk into levels and values, some rows at a time.
+ *
+ * States of a LeafReader:
+ *	no chunk	-> leaf_reader_start_chunk
+ *	in a chunk	entries_left of the chunk lie in pages not yet begun, page_entries_left of the current page are not yet
+ *				decoded, and a block of up to PARQUET_BLOCK entries has its levels decoded and waits to be taken
+ *
+ * Entries are taken from the block together with their values.  Values of byte arrays may end early at the batch's byte
+ * limit; then only the entries before the first missing value are taken, and the next batch goes on inside the page.
+ *
+ * Flat columns have a row for each entry.  In nested ones a row starts at repetition level 0 and is complete only when the
+ * next one starts or the chunk ends, so one block is decoded ahead: a v1 page may end inside a row.
+ *
+ * What the file claims (entries of a page, of the chunk) never decides about memory: blocks are bounded, and the batch
+ * grows with what was really decoded.  A single row above max_page_size is an error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+
+#include "parquet/parquet_internal.h"
+
+void
+leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *node, const LeafType *type,
+				 bool keep_dictionary)
+{
+	memset(leaf, 0, sizeof(*leaf));
+	leaf->file = file;
+	leaf->node = node;
+	leaf->type = type;
+	leaf->keep_dictionary = keep_dictionary && node->repetition_level == 0;
+	leaf->max_definition = node->definition;
+	leaf->max_repetition = node->repetition_level;
+}
+
+void
+leaf_reader_release(LeafReader *leaf)
+{
+	page_reader_release(&leaf->pages);
+	value_decoder_release(&leaf->values);
+	dictionary_release(leaf->values.dictionary);
+	leaf->values.dictionary = NULL;
+	leaf_batch_release(&leaf->batch);
+}
+
+/* Begin a row group.  The batch of the one before must have been taken. */
+bool
+leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size, IngestError *error)
+{
+	if (chunk->type != leaf->node->type)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk of physical type %d where the schema has %d",
+						   (int) chunk->type, (int) leaf->node->type);
+	page_reader_start(&leaf->pages, leaf->file, chunk, window_size);
+	dictionary_release(leaf->values.dictionary);
+	leaf->values.dictionary = NULL;
+	leaf->entries_left = chunk->value_count;
+	leaf->page_entries_left = 0;
+	leaf->block_position = leaf->block_count = 0;
+	leaf->data_seen = false;
+	leaf->row_seen = false;
+	return true;
+}
+
+bool
+leaf_reader_at_end(const LeafReader *leaf)
+{
+	return leaf->entries_left == 0 && leaf->page_entries_left == 0 && leaf->block_position == leaf->block_count;
+}
+
+/* ---- pages ------------------------------------------------------------------------ */
+
+/* Take the bytes of one kind of levels from the front of a v1 page. */
+static bool
+start_v1_levels(LevelDecoder *decoder, uint8_t max_level, int32_t encoding, int32_t entries, const uint8_t **data,
+				size_t *length, IngestError *error)
+{
+	uint32_t width = bits_for_level(max_level);
+	uint64_t size;
+	size_t prefix = 0;
+
+	memset(decoder, 0, sizeof(*decoder));
+	decoder->max_level = max_level;
+	if (max_level == 0)
+		return true;
+	decoder->legacy = encoding == ENCODING_BIT_PACKED;
+	if (decoder->legacy)
+		size = ((uint64_t) entries * width + 7) / 8;
+	else if (encoding != ENCODING_RLE)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "levels in encoding %d", encoding);
+	else if (*length < 4)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "page ends inside its levels");
+	else
+	{
+		prefix = 4;
+		size = load_uint32(*data);
+	}
+	if (size > *length - prefix)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "levels of %llu bytes in a page with %zu left",
+						   (unsigned long long) size, *length - prefix);
+	decoder->data = *data + prefix;
+	decoder->bit_end = size * 8;
+	hybrid_init(&decoder->hybrid, decoder->data, (size_t) size, width);
+	*data += prefix + size;
+	*length -= prefix + (size_t) size;
+	return true;
+}
+
+/* The sizes were checked against the body when it was read. */
+static void
+start_v2_levels(LevelDecoder *decoder, uint8_t max_level, int32_t size, const uint8_t **data, size_t *length)
+{
+	memset(decoder, 0, sizeof(*decoder));
+	decoder->max_level = max_level;
+	hybrid_init(&decoder->hybrid, *data, (size_t) size, bits_for_level(max_level));
+	*data += size;
+	*length -= (size_t) size;
+}
+
+static bool
+start_data_page(LeafReader *leaf, IngestError *error)
+{
+	const PageHeader *header = &leaf->pages.header;
+	const uint8_t *data;
+	size_t length;
+
+	if (!page_reader_body(&leaf->pages, &data, &length, error))
+		return false;
+	if (header->type == PAGE_DATA_V2)
+	{
+		start_v2_levels(&leaf->repetition_decoder, leaf->max_repetition, header->repetition_length, &data, &length);
+		start_v2_levels(&leaf->definition_decoder, leaf->max_definition, header->definition_length, &data, &length);
+	}
+	else if (!start_v1_levels(&leaf->repetition_decoder, leaf->max_repetition, header->repetition_encoding,
+							  header->value_count, &data, &length, error) ||
+			 !start_v1_levels(&leaf->definition_decoder, leaf->max_definition, header->definition_encoding,
+							  header->value_count, &data, &length, error))
+		return false;
+	if (leaf->type->layout != LAYOUT_NULL &&
+		!value_decoder_start(&leaf->values, leaf->type, header->encoding, data, length, error))
+		return false;
+	leaf->page_is_dictionary = value_decoder_is_dictionary(&leaf->values);
+	leaf->page_entries_left = header->value_count;
+	leaf->entries_left -= header->value_count;
+	leaf->data_seen = true;
+	return true;
+}
+
+static bool
+start_dictionary_page(LeafReader *leaf, IngestError *error)
+{
+	const PageHeader *header = &leaf->pages.header;
+	const uint8_t *data;
+	size_t length;
+
+	if (leaf->values.dictionary != NULL || leaf->data_seen)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "a dictionary page that is not the first page");
+	if (header->encoding != ENCODING_PLAIN && header->encoding != ENCODING_PLAIN_DICTIONARY)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "dictionary in encoding %d", header->encoding);
+	if (leaf->type->layout == LAYOUT_NULL)
+		return true;
+	return page_reader_body(&leaf->pages, &data, &length, error) &&
+		   dictionary_create(leaf->type, data, length, header->value_count, leaf->file->options.max_page_size,
+							 &leaf->values.dictionary, error);
+}
+
+/* Go to the next data page's header, loading a dictionary on the way. */
+static bool
+find_data_page(LeafReader *leaf, IngestError *error)
+{
+	const PageHeader *header = &leaf->pages.header;
+
+	for (;;)
+	{
+		bool end;
+
+		if (!page_reader_next(&leaf->pages, &end, error))
+			return false;
+		if (end)
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld values early",
+							   (long long) leaf->entries_left);
+		if (header->type == PAGE_DICTIONARY)
+		{
+			if (!start_dictionary_page(leaf, error))
+				return ingest_context(error, "dictionary page at offset %llu",
+									  (unsigned long long) leaf->pages.header_offset);
+			continue;
+		}
+		if (header->type != PAGE_DATA && header->type != PAGE_DATA_V2)
+			continue;
+		if (header->value_count < 0 || header->value_count > leaf->entries_left)
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "page of %d values at offset %llu where %lld are left",
+							   header->value_count, (unsigned long long) leaf->pages.header_offset,
+							   (long long) leaf->entries_left);
+		return true;
+	}
+}
+
+static bool
+next_data_page(LeafReader *leaf, IngestError *error)
+{
+	if (!find_data_page(leaf, error))
+		return false;
+	if (!start_data_page(leaf, error))
+		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
+	return true;
+}
+
+/* ---- entries ---------------------------------------------------------------------- */
+
+/* Decode the levels of the next entries of the page. */
+static bool
+fill_block(LeafReader *leaf, IngestError *error)
+{
+	size_t count = leaf->page_entries_left < PARQUET_BLOCK ? (size_t) leaf->page_entries_left : PARQUET_BLOCK;
+
+	if ((leaf->max_repetition > 0 &&
+		 !level_decoder_read(&leaf->repetition_decoder, leaf->block_repetitions, count, error)) ||
+		(leaf->max_definition > 0 &&
+		 !level_decoder_read(&leaf->definition_decoder, leaf->block_definitions, count, error)))
+		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
+	leaf->page_entries_left -= (int64_t) count;
+	leaf->block_position = 0;
+	leaf->block_count = count;
+	return true;
+}
+
+/*
+ * Entries of the block that belong to the batch's next "rows" rows; *started of them start a row.  Those that go on with
+ * a row already begun come on top.
+ */
+static size_t
+count_entries(const LeafReader *leaf, int64_t rows, int64_t *started)
+{
+	size_t available = leaf->block_count - leaf->block_position;
+	const uint8_t *repetitions = leaf->block_repetitions + leaf->block_position;
+
+	*started = 0;
+	if (leaf->max_repetition == 0)
+	{
+		*started = rows < (int64_t) available ? rows : (int64_t) available;
+		return (size_t) *started;
+	}
+	for (size_t i = 0; i < available; i++)
+	{
+		if (repetitions[i] == 0 && (*started)++ == rows)
+		{
+			(*started)--;
+			return i;
+		}
+	}
+	return available;
+}
+
+static size_t
+count_values(const LeafReader *leaf, size_t entries)
+{
+	const uint8_t *definitions = leaf->block_definitions + leaf->block_position;
+	size_t values = 0;
+
+	if (leaf->max_definition == 0)
+		return entries;
+	for (size_t i = 0; i < entries; i++)
+		values += definitions[i] == leaf->max_definition;
+	return values;
+}
+
+/* The entries up to, and without, the one that holds value number "values" (from 0). */
+static size_t
+entries_before_value(const LeafReader *leaf, size_t entries, size_t values)
+{
+	const uint8_t *definitions = leaf->block_definitions + leaf->block_position;
+
+	if (leaf->max_definition == 0)
+		return values;
+	for (size_t i = 0; i < entries; i++)
+	{
+		if (definitions[i] == leaf->max_definition && values-- == 0)
+			return i;
+	}
+	return entries;
+}
+
+static bool
+read_fixed_values(LeafReader *leaf, size_t count, size_t byte_limit, size_t *done, IngestError *error)
+{
+	LeafBatch *batch = &leaf->batch;
+	size_t width = batch->is_indices ? sizeof(uint32_t) : (size_t) leaf->type->width;
+	size_t used = batch->value_count * width;
+	size_t room = byte_limit > used ? (byte_limit - used) / width : 0;
+
+	if (count > room)
+		count = room > 0 ? room : 1;
+	*done = count;
+	if (!leaf_batch_reserve_values(batch, count, width, error))
+		return false;
+	if (!(batch->is_indices
+			  ? value_decoder_read_indices(&leaf->values, batch->indices + batch->value_count, count, error)
+			  : value_decoder_read_fixed(&leaf->values, batch->fixed + batch->value_count * width, count, error)))
+		return false;
+	batch->value_count += count;
+	return true;
+}
+
+static bool
+read_values(LeafReader *leaf, size_t count, size_t byte_limit, size_t *done, IngestError *error)
+{
+	LeafBatch *batch = &leaf->batch;
+	bool good;
+
+	*done = count;
+	if (leaf->type->layout == LAYOUT_NULL || count == 0)
+		return true;
+	if (batch->is_indices || leaf->type->layout != LAYOUT_VARIABLE)
+		good = read_fixed_values(leaf, count, byte_limit, done, error);
+	else
+	{
+		good = value_decoder_read_variable(&leaf->values, &batch->variable, count, byte_limit, done, error);
+		batch->value_count = batch->variable.count;
+	}
+	if (!good)
+		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
+	return true;
+}
+
+/* Move "entries" entries of the block, whose values were read, to the batch. */
+static bool
+append_levels(LeafReader *leaf, size_t entries, IngestError *error)
+{
+	LeafBatch *batch = &leaf->batch;
+
+	if (!leaf_batch_reserve_entries(batch, entries, leaf->max_definition > 0, leaf->max_repetition > 0, error))
+		return false;
+	if (leaf->max_definition > 0)
+		memcpy(batch->definitions + batch->entry_count, leaf->block_definitions + leaf->block_position, entries);
+	if (leaf->max_repetition > 0)
+		memcpy(batch->repetitions + batch->entry_count, leaf->block_repetitions + leaf->block_position, entries);
+	batch->entry_count += entries;
+	leaf->block_position += entries;
+	return true;
+}
+
+static int64_t
+count_rows(const LeafReader *leaf, size_t entries)
+{
+	const uint8_t *repetitions = leaf->block_repetitions + leaf->block_position;
+	int64_t rows = 0;
+
+	if (leaf->max_repetition == 0)
+		return (int64_t) entries;
+	for (size_t i = 0; i < entries; i++)
+		rows += repetitions[i] == 0;
+	return rows;
+}
+
+/*
+ * Take what the block has for the batch.  *taken = 0: the block starts with a row beyond those asked for.
+ */
+static bool
+take_from_block(LeafReader *leaf, int64_t rows, size_t byte_limit, size_t *taken, IngestError *error)
+{
+	LeafBatch *batch = &leaf->batch;
+	int64_t started;
+	size_t entries = count_entries(leaf, rows - batch->row_count, &started);
+	size_t values = count_values(leaf, entries);
+	size_t done = 0;
+
+	*taken = 0;
+	if (entries == 0)
+		return true;
+	if (!leaf->row_seen && leaf->max_repetition > 0 && leaf->block_repetitions[leaf->block_position] != 0)
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk starts inside a row");
+	leaf->row_seen = true;
+	if (!read_values(leaf, values, byte_limit, &done, error))
+		return false;
+	if (done < values)
+		entries = entries_before_value(leaf, entries, done);
+	batch->row_count += count_rows(leaf, entries);
+	*taken = entries;
+	return append_levels(leaf, entries, error);
+}
+
+/* At a page's start: does the batch end here, because values change between indices and plain ones? */
+static bool
+batch_changes_form(const LeafReader *leaf)
+{
+	return leaf->keep_dictionary && leaf->batch.row_count > 0 && leaf->batch.is_indices != leaf->page_is_dictionary;
+}
+
+static void
+begin_form(LeafReader *leaf)
+{
+	LeafBatch *batch = &leaf->batch;
+
+	if (batch->entry_count > 0 || !leaf->keep_dictionary)
+		return;
+	batch->is_indices = leaf->page_is_dictionary;
+	if (batch->is_indices && batch->dictionary == NULL)
+		batch->dictionary = dictionary_acquire(leaf->values.dictionary);
+}
+
+/* Have entries in the block, or find that the chunk has no more (*more = false). */
+static bool
+ensure_block(LeafReader *leaf, bool *more, IngestError *error)
+{
+	*more = true;
+	while (leaf->block_position == leaf->block_count)
+	{
+		if (leaf->page_entries_left > 0)
+			return fill_block(leaf, error);
+		if (leaf->entries_left == 0)
+		{
+			*more = false;
+			return true;
+		}
+		if (!next_data_page(leaf, error))
+			return false;
+	}
+	return true;
+}
+
+bool
+leaf_reader_fill(LeafReader *leaf, int64_t rows, size_t byte_limit, const IngestCancel *cancel, IngestError *error)
+{
+	LeafBatch *batch = &leaf->batch;
+	size_t hard_limit = leaf->file->options.max_page_size;
+	bool nested = leaf->max_repetition > 0;
+
+	while (nested || batch->row_count < rows)
+	{
+		size_t bytes = leaf_batch_bytes(batch, leaf->type);
+		size_t taken;
+		bool more;
+
+		if (bytes >= byte_limit && batch->row_count > 0)
+		{
+			if (!nested)
+				break;
+			rows = batch->row_count; /* only what the last row still lacks */
+			byte_limit = hard_limit;
+		}
+		if (nested && bytes >= hard_limit)
+			return ingest_fail(error, INGEST_ERROR_LIMIT, "a single row takes more than %zu bytes", hard_limit);
+		if (ingest_cancelled(cancel))
+			return ingest_fail(error, INGEST_ERROR_CANCELLED, "cancelled");
+		if (!ensure_block(leaf, &more, error))
+			return false;
+		if (!more || batch_changes_form(leaf))
+			break;
+		begin_form(leaf);
+		if (!take_from_block(leaf, rows, byte_limit, &taken, error))
+			return false;
+		if (taken == 0)
+			break;
+	}
+	return true;
+}
+
+/* ---- passing over rows -------------------------------------------------------------- */
+
+/* Decode and drop the values of the block's next entries. */
+static bool
+drop_entries(LeafReader *leaf, int64_t rows, int64_t *dropped, IngestError *error)
+{
+	size_t taken;
+	LeafBatch *batch = &leaf->batch;
+
+	begin_form(leaf);
+	if (!take_from_block(leaf, rows, PARQUET_MAX_BATCH_BYTES, &taken, error))
+		return false;
+	*dropped = batch->row_count;
+	leaf_batch_release(batch);
+	return taken > 0 || ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk starts inside a row");
+}
+
+/* Flat columns: pages that end before the target are not even read. */
+static bool
+skip_whole_pages(LeafReader *leaf, int64_t *rows, IngestError *error)
+{
+	while (leaf->block_position == leaf->block_count && leaf->page_entries_left == 0 && *rows > 0)
+	{
+		if (leaf->entries_left == 0)
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld rows early", (long long) *rows);
+		if (!find_data_page(leaf, error))
+			return false;
+		if (leaf->pages.header.value_count > *rows)
+		{
+			if (!start_data_page(leaf, error))
+				return ingest_context(error, "data page at offset %llu",
+									  (unsigned long long) leaf->pages.header_offset);
+			return true;
+		}
+		leaf->entries_left -= leaf->pages.header.value_count;
+		leaf->data_seen = true;
+		*rows -= leaf->pages.header.value_count;
+	}
+	return true;
+}
+
+/* Pass over "rows" rows; the batch must be empty. */
+bool
+leaf_reader_skip(LeafReader *leaf, int64_t rows, const IngestCancel *cancel, IngestError *error)
+{
+	while (rows > 0)
+	{
+		int64_t dropped = 0;
+		bool more;
+
+		if (ingest_cancelled(cancel))
+			return ingest_fail(error, INGEST_ERROR_CANCELLED, "cancelled");
+		if (leaf->max_repetition > 0)
+		{
+			int64_t part = rows < PARQUET_MAX_BATCH_ROWS ? rows : PARQUET_MAX_BATCH_ROWS;
+
+			if (!leaf_reader_fill(leaf, part, PARQUET_MAX_BATCH_BYTES, cancel, error))
+				return false;
+			dropped = leaf->batch.row_count;
+			if (dropped == 0)
+				return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld rows early", (long long) rows);
+			leaf_batch_release(&leaf->batch);
+			rows -= dropped;
+			continue;
+		}
+		if (!skip_whole_pages(leaf, &rows, error))
+			return false;
+		if (rows == 0)
+			break;
+		if (!ensure_block(leaf, &more, error) || !drop_entries(leaf, rows, &dropped, error))
+			return false;
+		rows -= dropped;
+	}
+	return true;
+}
+
+/* Move the first "rows" rows of the batch to *out. */
+bool
+leaf_reader_take(LeafReader *leaf, int64_t rows, LeafBatch *out, IngestError *error)
+{
+	return leaf_batch_cut(&leaf->batch, rows, leaf->type, leaf->max_definition, out, error);
+}
