@@ -5,8 +5,13 @@
  *
  * Servers promise the order of the keys' bytes, but directory buckets and some
  * imitations do not keep it, so all pages are collected first and sorted if need be,
- * under a limit.  encoding-type=url is not asked for: servers differ in what they make
- * of a space and a plus in it, while entities are unambiguous.
+ * under a limit.
+ *
+ * encoding-type=url is asked for, since keys may hold what XML cannot (some servers end
+ * the document in the middle at a control character).  A server that obeys says so in
+ * its answer, before or behind the keys; one that does not know it writes plain keys,
+ * with entities.  In encoded keys a plus is a space, as it is in a form: all servers
+ * that leave spaces so write a plus as %2B.
  *
  * What the server says is checked: keys lie below the prefix, a truncated page names
  * its continuation, which is not the one just used.
@@ -46,6 +51,7 @@ typedef struct Listing
 	bool sorted;
 	/* of the page being read */
 	Buffer page;
+	bool encoded; /* keys are percent-encoded */
 	bool truncated;
 	char *token; /* malloc'ed */
 	/* of the object being read */
@@ -136,6 +142,21 @@ end_object(Listing *listing, IngestError *error)
 }
 
 static bool
+decode_key(Listing *listing, IngestError *error)
+{
+	char *decoded;
+
+	if (!listing->encoded)
+		return true;
+	for (char *plus = listing->key; (plus = strchr(plus, '+')) != NULL;)
+		*plus = ' ';
+	decoded = storage_uri_decode(listing->key, error);
+	free(listing->key);
+	listing->key = decoded;
+	return decoded != NULL;
+}
+
+static bool
 replace_text(char **field, const Buffer *text, IngestError *error)
 {
 	free(*field);
@@ -152,7 +173,7 @@ take_object_field(Listing *listing, Span name, const Buffer *text, IngestError *
 	char value[160];
 
 	if (span_equals(name, "Key"))
-		return replace_text(&listing->key, text, error);
+		return replace_text(&listing->key, text, error) && decode_key(listing, error);
 	snprintf(value, sizeof(value), "%.*s", (int) (text->length < sizeof(value) ? text->length : 0),
 			 text->data != NULL ? text->data : "");
 	if (span_equals(name, "Size"))
@@ -203,14 +224,21 @@ take_element(Listing *listing, const XmlReader *reader, XmlEvent event, IngestEr
 static bool
 parse_page(Listing *listing, IngestError *error)
 {
+	static const char mark[] = "<EncodingType>url</EncodingType>";
 	XmlReader reader;
 	XmlEvent event = XML_START;
 	bool done = true;
 
+	/* it may stand behind the keys; a "<" of a key would have been escaped */
+	listing->encoded =
+		listing->page.length > 0 && memmem(listing->page.data, listing->page.length, mark, strlen(mark)) != NULL;
 	xml_reader_init(&reader, listing->page.data != NULL ? listing->page.data : "", listing->page.length);
 	while (done)
 	{
 		done = xml_reader_next(&reader, &event, error);
+		/* a server that fails in the middle of a page can only end it there */
+		if (!done && error->kind == INGEST_ERROR_CORRUPT)
+			error->kind = INGEST_ERROR_TRANSIENT;
 		if (!done || event == XML_DONE)
 			break;
 		if (event == XML_START && reader.depth == 1 && !span_equals(reader.name, "ListBucketResult"))
@@ -246,8 +274,8 @@ static bool
 try_page(Listing *listing, const char *token, const char *start_key, int64_t *wait_hint_ms, const IngestCancel *cancel,
 		 IngestError *error)
 {
-	Sigv4Field query[4] = {{"list-type", "2"}};
-	S3Request request = {.query = query, .query_count = 1};
+	Sigv4Field query[4] = {{"list-type", "2"}, {"encoding-type", "url"}};
+	S3Request request = {.query = query, .query_count = 2};
 	HttpSink sink = {begin_page, receive_page, listing};
 	HttpResponse response;
 	size_t count = listing->count;
@@ -348,7 +376,10 @@ directory_key(const S3Storage *storage, const char *prefix)
 		return key;
 	directory = malloc(length + 2);
 	if (directory != NULL)
-		memcpy(memcpy(directory, key, length) + length, "/", 2);
+	{
+		memcpy(directory, key, length);
+		memcpy(directory + length, "/", 2);
+	}
 	free(key);
 	return directory;
 }
