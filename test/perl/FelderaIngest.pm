@@ -35,6 +35,7 @@ my %defaults = (
 	shared_preload_libraries => "'feldera_ingest'",
 	fsync => 'off',
 	max_worker_processes => 32,
+	restart_after_crash => 'on',
 	autovacuum => 'off',
 	log_min_messages => 'log',
 	log_statement => 'none',
