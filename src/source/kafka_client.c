@@ -28,6 +28,9 @@
 
 #include "source/kafka_internal.h"
 
+#define KAFKA_VERSION_WITH_BACKOFF 0x02020000
+
+/* Milliseconds of the monotonic clock. */
 int64_t
 kafka_clock_ms(void)
 {
@@ -110,6 +113,7 @@ kafka_client_open(SourceRun *run, const KafkaConfig *config, KafkaClient *out, I
 	memset(out, 0, sizeof(*out));
 	out->run = run;
 	out->config = config;
+	out->needs_wake_up = rd_kafka_version() < KAFKA_VERSION_WITH_BACKOFF;
 	if (!make_properties(run, properties, error))
 	{
 		rd_kafka_conf_destroy(properties);
@@ -333,6 +337,14 @@ kafka_client_watermarks(KafkaClient *client, KafkaPartition *const *partitions, 
 		return true;
 	return look_up_ends(client, partitions, count, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, error) &&
 		   look_up_ends(client, partitions, count, RD_KAFKA_OFFSET_END, timeout_ms, error);
+}
+
+/* Set high of "count" partitions; see the header. */
+bool
+kafka_client_high_watermarks(KafkaClient *client, KafkaPartition *const *partitions, size_t count, int timeout_ms,
+							 IngestError *error)
+{
+	return count == 0 || look_up_ends(client, partitions, count, RD_KAFKA_OFFSET_END, timeout_ms, error);
 }
 
 /* The first offset whose message is not older than "timestamp_ms"; the known high where there is none. */

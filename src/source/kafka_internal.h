@@ -104,6 +104,7 @@ typedef struct KafkaClient
 	const KafkaConfig *config;
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *events; /* errors and log lines */
+	bool needs_wake_up;       /* an old librdkafka: see kafka_watch.c */
 	bool unreachable;         /* as last heard; logged at each change */
 	int64_t unreachable_since_ms;
 	char reason[256]; /* librdkafka's text of it */
@@ -127,6 +128,8 @@ extern bool kafka_client_partition_count(KafkaClient *client, const char *topic,
 /* Ask for low and high of all these at once. TRANSIENT, NOT_FOUND, DENIED. */
 extern bool kafka_client_watermarks(KafkaClient *client, KafkaPartition *const *partitions, size_t count,
 									int timeout_ms, IngestError *error) INGEST_MUST_CHECK;
+extern bool kafka_client_high_watermarks(KafkaClient *client, KafkaPartition *const *partitions, size_t count,
+										 int timeout_ms, IngestError *error) INGEST_MUST_CHECK;
 /* The first offset whose message is not older; the partition's high where there is none. */
 extern bool kafka_client_offset_at(KafkaClient *client, const KafkaPartition *partition, int64_t timestamp_ms,
 								   int timeout_ms, int64_t *offset, IngestError *error) INGEST_MUST_CHECK;

@@ -32,9 +32,9 @@ typedef struct Property
 } Property;
 
 /*
- * A fetch may overshoot the queue by fetch.max.bytes a broker, and the two together are the memory that
- * librdkafka takes.  A full queue makes 2.0.2 wait for fetch.error.backoff.ms.  receive.message.max.bytes
- * admits a single message above fetch.max.bytes.
+ * A fetch may overshoot the queue by fetch.max.bytes a broker, and a small message takes about three times
+ * its size in the queue; so 16 MB stand for up to 75 MB.  receive.message.max.bytes admits a
+ * single message above fetch.max.bytes.
  */
 static const Property defaults[] = {
 	{"client.id", "feldera_ingest"},
@@ -48,6 +48,9 @@ static const Property defaults[] = {
 	{"isolation.level", "read_committed"},
 	{"socket.nagle.disable", "true"},
 };
+
+/* What only later versions know. */
+static const Property optional_defaults[] = {{"fetch.queue.backoff.ms", "20"}, {"enable.metrics.push", "false"}};
 
 static const Property forced[] = {
 	{"enable.auto.commit", "false"},
@@ -221,6 +224,8 @@ kafka_properties_set(const JsonValue *config, const SourceRights *rights, rd_kaf
 {
 	if (!rights->superuser_properties && !check_kerberos(config, error))
 		return false;
+	for (size_t i = 0; i < COUNT(optional_defaults); i++)
+		(void) !rd_kafka_conf_set(properties, optional_defaults[i].key, optional_defaults[i].value, NULL, 0);
 	if (!set_table(defaults, COUNT(defaults), properties, error) || !set_log_level(config, properties, error))
 		return false;
 	for (size_t i = 0; i < config->count; i++)

@@ -8,6 +8,11 @@
  *	every second	a STATUS: watermarks, lag, age of what was read last
  *	every 2 s		the watermarks of all partitions
  *	every 3 s		each topic's partitions
+ *	every 25 ms		a wake-up, while much waits to be read
+ *
+ * The wake-up.  When librdkafka's queue is full its broker threads go to sleep, and before version 2.2 (which has
+ * fetch.queue.backoff.ms) for up to a second, in which a fast reader empties the queue many times over.
+ * Any request wakes them; the one for the high watermarks goes to each leader and is small.
  *
  * What an assigned consumer would never notice is noticed here: a topic that was deleted
  * (NOT_FOUND), one that was created anew and is shorter than the position (CHANGED), one that has
@@ -33,6 +38,8 @@
 #define WATERMARK_MS 2000
 #define TOPIC_MS 3000
 #define QUESTION_MS 2000
+#define WAKE_UP_MS 25
+#define WAKE_UP_LAG 100
 #define CONFIRMATIONS 3
 
 /* What this thread remembers from one look to the next. */
@@ -257,6 +264,41 @@ look_at_topics(KafkaReader *reader, Memory *memory, IngestError *error)
 	return true;
 }
 
+/* Wake librdkafka's broker threads.  Whether the question is answered does not matter here. */
+static bool
+wake_up(KafkaReader *reader, IngestError *error)
+{
+	size_t count;
+	KafkaPartition **partitions = copy_partitions(&reader->partitions, &count);
+	IngestError ignored;
+
+	if (partitions == NULL)
+		return ingest_out_of_memory(error);
+	ingest_error_clear(&ignored);
+	(void) !kafka_client_high_watermarks(&reader->client, partitions, count, QUESTION_MS, &ignored);
+	free(partitions);
+	return true;
+}
+
+static bool
+has_backlog(KafkaReader *reader)
+{
+	int64_t lag = 0;
+
+	if (!reader->client.needs_wake_up || reader->client.unreachable)
+		return false;
+	pthread_mutex_lock(&reader->partitions.lock);
+	for (size_t i = 0; i < reader->partitions.count; i++)
+	{
+		const KafkaPartition *partition = reader->partitions.items[i];
+
+		if (partition->high > partition->next)
+			lag += partition->high - partition->next;
+	}
+	pthread_mutex_unlock(&reader->partitions.lock);
+	return lag > WAKE_UP_LAG;
+}
+
 /* ---- the thread ------------------------------------------------------------ */
 
 static bool
@@ -280,7 +322,11 @@ watch(KafkaReader *reader, IngestError *error)
 
 	while (!reader->watch.stop && !event_queue_is_stopped(reader->run->queue))
 	{
-		if (!kafka_client_serve(&reader->client, SERVE_MS, error))
+		bool backlog = has_backlog(reader);
+
+		if (!kafka_client_serve(&reader->client, backlog ? WAKE_UP_MS : SERVE_MS, error))
+			return false;
+		if (backlog && !wake_up(reader, error))
 			return false;
 		if (is_due(&last_status, STATUS_MS) && !put_status(reader, error))
 			return false;
