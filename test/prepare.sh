@@ -20,6 +20,8 @@ build_all() {
     test/install.sh
     make -s -j"$(nproc)" all
     as_root make -s install >/dev/null
+    make -s -j"$(nproc)" -C test/modules/apply_test >/dev/null
+    as_root make -s -C test/modules/apply_test install >/dev/null
     make -s -j"$(nproc)" tools
 }
 

@@ -207,7 +207,8 @@ lay_over(ApplyRun *run, Change *change, int32 row)
 	for (int i = 0; i < run->provided_count; i++)
 	{
 		int column = run->provided[i];
-		bool given = run->columns[column].states[row] != VALUE_MISSING;
+		/* An update names its key, it does not set it: 1.0 and 1.00 are the same one. */
+		bool given = !run->target->table->columns[column].in_key && run->columns[column].states[row] != VALUE_MISSING;
 
 		states[column] = given ? run->columns[column].states[row] : change_state(run, change, column);
 		values[column] = given ? run->columns[column].values[row] : change_value(run, change, column);
