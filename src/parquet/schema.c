@@ -9,7 +9,7 @@
  *	otherwise			the element is R's only field
  *	a repeated field outside of LIST and MAP	a list that is never null, of elements that are never null
  *	MAP, MAP_KEY_VALUE	R's first field is the key, its second the value; without a second the values are null
- * A LIST or MAP group of another shape is read as a plain struct.
+ * A LIST or MAP group of another shape is read as a plain struct.  Groups without any leaf are left out.
  *
  * The depth of the tree was bounded when the footer was read, so recursion is.
  *
@@ -83,6 +83,18 @@ build_leaf(ParquetFile *file, const SchemaNode *node, SlotLevels slot, ParquetFi
 	return true;
 }
 
+/* Of a group without any leaf nothing is stored, not even whether it is null: it is left out. */
+static bool
+has_leaf(const ParquetFile *file, int32_t index)
+{
+	for (int32_t i = index; i < file->nodes[index].next_sibling; i++)
+	{
+		if (file->nodes[i].type != PHYSICAL_NONE)
+			return true;
+	}
+	return false;
+}
+
 static bool
 build_struct(ParquetFile *file, int32_t index, SlotLevels slot, ParquetField **out, IngestError *error)
 {
@@ -94,9 +106,11 @@ build_struct(ParquetFile *file, int32_t index, SlotLevels slot, ParquetField **o
 		return ingest_out_of_memory(error);
 	if (node->logical == LOGICAL_VARIANT)
 		(*out)->extension = "arrow.parquet.variant";
+	(*out)->child_count = 0;
 	for (int32_t i = 0; i < node->child_count; i++)
 	{
-		if (!build_field(file, child, slot, false, &(*out)->children[i], error))
+		if (has_leaf(file, child) &&
+			!build_field(file, child, slot, false, &(*out)->children[(*out)->child_count++], error))
 			return false;
 		child = file->nodes[child].next_sibling;
 	}

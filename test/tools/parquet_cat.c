@@ -109,7 +109,7 @@ main(int argc, char **argv)
 	good = print_file(argv[1], &out, &error);
 	if (!good)
 		fprintf(stderr, "parquet_cat: %s: %s\n", argv[1], error.message);
-	else if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0)
+	else if (out.length > 0 && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
 	{
 		fprintf(stderr, "parquet_cat: cannot write\n");
 		good = false;
