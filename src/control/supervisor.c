@@ -36,7 +36,7 @@
  * If the extension is dropped, all workers are stopped and the supervisor leaves.
  *
  * Locks: the extension, in each transaction; shared memory is copied first, never held beside it.
- * Memory: a cycle context that is reset; what is remembered of probes lives as long as the process.
+ * Memory: a cycle context that is reset; what is remembered of connectors lives as long as the process.
  *
  *-------------------------------------------------------------------------
  */
@@ -60,6 +60,7 @@
 
 #define SAFETY_CYCLE_MS 60000
 #define STOPPING_CYCLE_MS 100
+#define NO_WORKER_CYCLE_MS 5000
 #define ZOMBIE_MS 10000
 #define TRIM_MS 600000
 #define CRASH_LIMIT 3
@@ -88,15 +89,16 @@ typedef struct Action
 	uint32 generation;
 } Action;
 
-/* What is remembered of a connector's probes. */
-typedef struct ProbeMemory
+/* What is remembered of a connector, by this process only. */
+typedef struct ConnectorMemory
 {
 	int64 connector_id; /* key */
-	int64 done;         /* declaration whose probe ended without storing anything */
-	int failures;
-	TimestampTz not_before;
-	char message[256]; /* told last */
-} ProbeMemory;
+	int64 probed;       /* declaration whose probe ended without storing anything */
+	int probe_failures; /* in a row */
+	TimestampTz probe_not_before;
+	char probe_error[256]; /* told last */
+	bool queued;           /* told, not started since */
+} ConnectorMemory;
 
 typedef struct Cycle
 {
@@ -109,7 +111,7 @@ typedef struct Cycle
 } Cycle;
 
 static MemoryContext cycle_context = NULL;
-static HTAB *probe_memory = NULL;
+static HTAB *connector_memory = NULL;
 static TimestampTz trimmed_at = 0;
 
 /* ---- what there is ------------------------------------------------------------------- */
@@ -180,13 +182,13 @@ find_slot(const Cycle *cycle, int64 connector_id)
 	return NULL;
 }
 
-static ProbeMemory *
+static ConnectorMemory *
 remember(int64 connector_id)
 {
-	ProbeMemory *memory;
+	ConnectorMemory *memory;
 	bool found;
 
-	memory = hash_search(probe_memory, &connector_id, HASH_ENTER, &found);
+	memory = hash_search(connector_memory, &connector_id, HASH_ENTER, &found);
 	if (!found)
 	{
 		memset(memory, 0, sizeof(*memory));
@@ -241,11 +243,11 @@ explain_silence(const ProcessSlot *ended, SlotReport *report)
 static void
 record_probe_failure(const CatalogConnector *connector, const SlotReport *report)
 {
-	ProbeMemory *memory = remember(connector->connector_id);
-	bool told = strncmp(memory->message, report->message, sizeof(memory->message) - 1) == 0;
+	ConnectorMemory *memory = remember(connector->connector_id);
+	bool told = strncmp(memory->probe_error, report->message, sizeof(memory->probe_error) - 1) == 0;
 
-	memory->not_before = retry_time(memory->failures++);
-	strlcpy(memory->message, report->message, sizeof(memory->message));
+	memory->probe_not_before = retry_time(memory->probe_failures++);
+	strlcpy(memory->probe_error, report->message, sizeof(memory->probe_error));
 	if (report->permanent || !connector->paused)
 		record_failure(connector, report);
 	else if (!told)
@@ -276,7 +278,7 @@ harvest(Cycle *cycle, const ProcessSlot *ended)
 	else if (report.outcome == OUTCOME_FAILED)
 		record_failure(connector, &report);
 	else if (report.outcome == OUTCOME_FINISHED && ended->kind == SLOT_PROBE)
-		remember(connector->connector_id)->done = connector->declaration;
+		remember(connector->connector_id)->probed = connector->declaration;
 }
 
 /* True where anything was recorded, so that the list is to be read again. */
@@ -373,13 +375,13 @@ role_can_connect(const CatalogConnector *connector)
 static void
 decide_probe(Cycle *cycle, const CatalogConnector *connector)
 {
-	ProbeMemory *memory = remember(connector->connector_id);
+	ConnectorMemory *memory = remember(connector->connector_id);
 
-	if (connector->probed || memory->done == connector->declaration)
+	if (connector->probed || memory->probed == connector->declaration)
 		return;
-	if (memory->not_before > cycle->now)
+	if (memory->probe_not_before > cycle->now)
 	{
-		look_again_at(cycle, memory->not_before);
+		look_again_at(cycle, memory->probe_not_before);
 		return;
 	}
 	if (role_can_connect(connector))
@@ -509,6 +511,24 @@ stop_undeclared(Cycle *cycle)
 
 /* ---- acting --------------------------------------------------------------------------------------- */
 
+/* Once, until it is started. */
+static void
+tell_queued(const CatalogConnector *connector, StartResult result)
+{
+	ConnectorMemory *memory = remember(connector->connector_id);
+
+	if (!memory->queued && result == START_NO_SLOT)
+		ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					  errmsg("connector \"%s\" is queued, because all %d workers are busy", connector->name,
+							 control_max_workers),
+					  errhint("Increase feldera_ingest.max_workers to run more connectors at the same time.")));
+	else if (!memory->queued)
+		ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					  errmsg("connector \"%s\" is queued, because no background worker is free", connector->name),
+					  errhint("Increase max_worker_processes.")));
+	memory->queued = true;
+}
+
 /* True where it has to queue. */
 static bool
 start(Cycle *cycle, const Action *action)
@@ -525,10 +545,17 @@ start(Cycle *cycle, const Action *action)
 	};
 	StartResult result = control_start_process(&request);
 
+	/* Nobody tells us when a background worker of somebody else ends. */
 	if (result == START_NO_WORKER)
-		/* Nobody tells us when a background worker of somebody else ends. */
-		look_again_at(cycle, TimestampTzPlusMilliseconds(cycle->now, 5000));
-	return result != START_DONE && result != START_BLOCKED && action->kind == ACTION_START;
+		look_again_at(cycle, TimestampTzPlusMilliseconds(cycle->now, NO_WORKER_CYCLE_MS));
+	if (action->kind == ACTION_PROBE)
+		return false;
+	if (result == START_DONE)
+		remember(connector->connector_id)->queued = false;
+	if (result == START_DONE || result == START_BLOCKED)
+		return false;
+	tell_queued(connector, result);
+	return true;
 }
 
 static void
@@ -644,12 +671,12 @@ supervise(void)
 void
 feldera_ingest_supervisor_main(Datum argument)
 {
-	HASHCTL control = {.keysize = sizeof(int64), .entrysize = sizeof(ProbeMemory), .hcxt = TopMemoryContext};
+	HASHCTL control = {.keysize = sizeof(int64), .entrysize = sizeof(ConnectorMemory), .hcxt = TopMemoryContext};
 	uint32 wait_event;
 
 	(void) control_begin_process(argument);
 	control_connect(InvalidOid);
-	probe_memory = hash_create("feldera_ingest probes", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	connector_memory = hash_create("feldera_ingest connectors", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	cycle_context = AllocSetContextCreate(TopMemoryContext, "feldera_ingest supervisor cycle", ALLOCSET_DEFAULT_SIZES);
 	wait_event = compat_wait_event("FelderaIngestSupervisor");
 	for (;;)

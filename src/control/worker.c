@@ -165,7 +165,8 @@ run_connector(WorkerRun *run, IngestError *failure)
 		if (result != RUN_TARGET_CHANGED)
 			return result;
 		ereport(LOG, (errmsg("connector \"%s\" describes its target again, because its definition has changed",
-							 run->declaration->name)));
+							 run->declaration->name),
+					  errhidecontext(true)));
 		stop_source(run);
 	}
 }

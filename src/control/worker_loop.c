@@ -266,7 +266,7 @@ write_log(const WorkerRun *run, const SourceEvent *event)
 {
 	int level = event->level == SOURCE_LOG_DEBUG ? DEBUG1 : event->level == SOURCE_LOG_INFO ? LOG : WARNING;
 
-	ereport(level, (errmsg("connector \"%s\": %s", run->declaration->name, event->text)));
+	ereport(level, (errmsg("connector \"%s\": %s", run->declaration->name, event->text), errhidecontext(true)));
 }
 
 static RunResult

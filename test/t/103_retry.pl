@@ -76,20 +76,29 @@ EOC
 	FelderaIngest->wait_for_state($node, 'postgres', 't.live', 'running');
 }
 
-# what time cannot heal
+# what time cannot heal: the owner may not insert any more
 {
-	$node->safe_psql('postgres', 'CREATE TABLE gone (id bigint)');
-	FelderaIngest->create_datagen($node, 'postgres', 'gone', rate => 100);
-	FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) > 0 FROM gone', 'a connector runs');
-	$node->safe_psql('postgres', 'ALTER TABLE gone ALTER id TYPE point USING NULL');
-	FelderaIngest->wait_for_state($node, 'postgres', 'gone.live', 'failed', 'a column that cannot take the value');
+	$node->safe_psql('postgres', <<'EOC');
+CREATE ROLE keeper LOGIN; GRANT USAGE ON SCHEMA feldera TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA feldera TO keeper;
+GRANT CREATE ON SCHEMA public TO keeper;
+CREATE TABLE lent (id bigint); GRANT SELECT, INSERT, UPDATE, DELETE ON lent TO keeper;
+EOC
+	my $json = FelderaIngest->datagen(name => 'live', rate => 100);
+	$node->safe_psql('postgres', "SET ROLE keeper; SELECT feldera.create_connector('lent', '$json')");
+	FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) > 0 FROM lent', 'a connector runs by privilege');
+	$node->safe_psql('postgres', 'REVOKE INSERT ON lent FROM keeper');
+	FelderaIngest->wait_until($node, 'postgres',
+		"SELECT state = 'failed' AND sqlstate = '42501' AND error ~ 'permission denied'
+		 FROM feldera.connectors WHERE connector = 'lent.live'", 'INSERT revoked: failed');
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM feldera.rejected_records'), '0', 'and nothing is put away');
+	$node->safe_psql('postgres', "GRANT INSERT ON lent TO keeper; SELECT feldera.start_connector('lent.live')");
+	FelderaIngest->wait_for_state($node, 'postgres', 'lent.live', 'running', 'start_connector goes on');
+	FelderaIngest->rows_are_exact($node, 'postgres', 'lent', 'exactly');
 }
 
 # a role that cannot connect
 {
 	$node->safe_psql('postgres', <<'EOC');
-CREATE ROLE keeper LOGIN; GRANT USAGE ON SCHEMA feldera TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA feldera TO keeper;
-GRANT CREATE ON SCHEMA public TO keeper;
 SET ROLE keeper; CREATE TABLE kept (id bigint);
 EOC
 	my $json = FelderaIngest->datagen(name => 'live', rate => 100);
