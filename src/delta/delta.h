@@ -68,6 +68,9 @@ extern void delta_table_free(DeltaTable *table);
 /* NOT_FOUND: there is no Delta table here. */
 extern bool delta_latest_version(DeltaTable *table, int64_t *version, const IngestCancel *cancel,
 								 IngestError *error) INGEST_MUST_CHECK;
+/* The oldest version whose commit is in the log: 0, or later where the log was cleaned up. */
+extern bool delta_first_version(DeltaTable *table, int64_t *version, const IngestCancel *cancel,
+								IngestError *error) INGEST_MUST_CHECK;
 /* The newest version not later than the time (ms since 1970).  In-commit timestamps where enabled. */
 extern bool delta_version_at(DeltaTable *table, int64_t time_ms, int64_t *version, const IngestCancel *cancel,
 							 IngestError *error) INGEST_MUST_CHECK;

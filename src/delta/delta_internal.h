@@ -355,6 +355,9 @@ extern bool log_parse_failed(const ActionReader *reader, const StorageObject *ob
 extern bool delta_schema_load(DeltaTable *table, int64_t version, DeltaSchema **out, const IngestCancel *cancel,
 							  IngestError *error) INGEST_MUST_CHECK;
 
+/* commit.c: a commitInfo's in-commit timestamp, or the writer's clock, or 0. */
+extern int64_t commit_info_time(Span json, bool *in_commit);
+
 /* ---- object_input.c: an object of the storage as a ParquetInput ---------------------- */
 
 typedef struct ObjectInput
@@ -384,8 +387,8 @@ extern uint64_t deletion_vector_last(const DeletionVector *vector);
 /* Set mask[i] |= bit for each i in [0, count) whose row first + i is in the vector. */
 extern void
 deletion_vector_mark(const DeletionVector *vector, uint64_t first, size_t count, uint8_t bit, uint8_t *mask);
-/* Rows of [first, first + count) that are in the vector. */
-extern uint64_t deletion_vector_count(const DeletionVector *vector, uint64_t first, uint64_t count);
+/* The first row of the vector in [first, end). */
+extern bool deletion_vector_next(const DeletionVector *vector, uint64_t first, uint64_t end, uint64_t *row);
 /* Z85 text to bytes; "out" needs length / 5 * 4 bytes. */
 extern bool z85_decode(Span text, uint8_t *out, IngestError *error) INGEST_MUST_CHECK;
 /* Fetch and check the vector a descriptor names, for a file of "row_count" rows. */
@@ -409,16 +412,24 @@ typedef struct PartitionValue
 extern bool partition_value_parse(const DeltaField *field, Span text, const char *timezone, Arena *arena,
 								  PartitionValue *out, IngestError *error) INGEST_MUST_CHECK;
 
+/* time_zone.c: seconds east of UTC at a local time; false: the zone is not known. */
+extern bool time_zone_offset(const char *zone, int64_t local_seconds, int64_t *offset);
+
 /* ---- array.c: Arrow arrays made here ------------------------------------------------------ */
 
 /* An array with zeroed slots whose release frees everything put into it: buffers by array_own_buffer, children. */
 extern bool array_create(struct ArrowArray *array, int64_t length, int buffer_count, int child_count,
 						 IngestError *error) INGEST_MUST_CHECK;
+/* The frame of a type's Arrow form: buffers and children still to be filled. */
+extern bool
+array_create_for(const DeltaField *field, int64_t length, struct ArrowArray *out, IngestError *error) INGEST_MUST_CHECK;
 /* Zeroed memory that becomes buffers[index]; null: out of memory. */
 extern void *array_buffer(struct ArrowArray *array, int index, size_t size);
 extern void array_release(struct ArrowArray *array); /* null release is fine */
 /* *to takes what *from holds; from's release becomes null. */
 extern void array_move(struct ArrowArray *from, struct ArrowArray *to);
+/* Bytes of a value of a fixed width; 0 for other types and booleans. */
+extern size_t delta_type_width(DeltaTypeKind kind);
 extern bool
 array_nulls(const DeltaField *field, int64_t length, struct ArrowArray *out, IngestError *error) INGEST_MUST_CHECK;
 extern bool array_constant(const DeltaField *field, const PartitionValue *value, int64_t length, struct ArrowArray *out,
@@ -442,10 +453,12 @@ typedef struct ColumnPlan
 	PlanKind kind;
 	const DeltaField *field;
 	PartitionValue constant;
-	int source;                /* child of the reader's struct, -1 none */
-	const char *source_format; /* Arrow format of the file's column */
-	bool identity;             /* the array may be passed on as it is */
-	size_t child_count;        /* STRUCT: as the target; ARRAY: 1; MAP: 2; VARIANT: source children */
+	int source;                              /* child of the reader's struct, -1 none */
+	const char *source_format;               /* LEAF: Arrow format of the file's column */
+	int source_scale;                        /* DECIMAL: scale in the file */
+	const struct ArrowSchema *source_schema; /* VARIANT: the file's node */
+	bool identity;                           /* the array may be passed on as it is */
+	size_t child_count;                      /* STRUCT: as the target; ARRAY: 1; MAP: 2 */
 	struct ColumnPlan *children;
 } ColumnPlan;
 

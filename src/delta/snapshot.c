@@ -416,3 +416,18 @@ delta_latest_version(DeltaTable *table, int64_t *version, const IngestCancel *ca
 	log_listing_release(&listing);
 	return done;
 }
+
+bool
+delta_first_version(DeltaTable *table, int64_t *version, const IngestCancel *cancel, IngestError *error)
+{
+	LogListing listing;
+	bool done;
+
+	if (!log_list(table, 0, &listing, cancel, error))
+		return false;
+	done = choose_version(table, &listing, -1, version, error);
+	if (done && listing.commit_count > 0)
+		*version = listing.commits[0].version;
+	log_listing_release(&listing);
+	return done;
+}

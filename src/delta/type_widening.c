@@ -12,7 +12,8 @@
  *	  float -> double;  byte, short, integer -> double
  *	  date -> timestamp_ntz
  *	  decimal(p,s) -> decimal(p+a, s+b) with a >= b >= 0
- *	  byte, short, integer -> decimal(10+a, b);  long -> decimal(20+a, b) with a >= b >= 0
+ *	  byte, short, integer, long -> a decimal that holds every value (the protocol says
+ *	  decimal(10+a, b) and decimal(20+a, b); its preview went down to decimal(3+a, b))
  *
  *-------------------------------------------------------------------------
  */
@@ -39,6 +40,13 @@ integer_width(DeltaTypeKind kind)
 	}
 }
 
+/* Decimal digits that hold every value of an integer type. */
+static int
+integer_digits(int width)
+{
+	return width == 1 ? 3 : width == 2 ? 5 : width == 4 ? 10 : 19;
+}
+
 bool
 delta_type_widens(const DeltaField *from, const DeltaField *to)
 {
@@ -59,7 +67,7 @@ delta_type_widens(const DeltaField *from, const DeltaField *to)
 		return to->scale >= from->scale && to->precision - from->precision >= to->scale - from->scale;
 	if (from_width == 0)
 		return false;
-	return to->precision - to->scale >= (from_width == 8 ? 20 : 10);
+	return to->precision - to->scale >= integer_digits(from_width);
 }
 
 bool
