@@ -408,7 +408,12 @@ SELECT
 	k.next_offset,
 	coalesce(w.low_watermark, k.declared_low) AS low_watermark,
 	coalesce(w.high_watermark, k.declared_high) AS high_watermark,
-	greatest(coalesce(w.high_watermark, k.declared_high) - k.next_offset, 0) AS lag,
+	CASE
+		WHEN coalesce(w.high_watermark, k.declared_high) > k.next_offset
+		THEN coalesce(w.high_watermark, k.declared_high) - k.next_offset
+		WHEN coalesce(w.high_watermark, k.declared_high) <= k.next_offset
+		THEN 0
+	END AS lag,
 	k.end_offset,
 	k.declared_low AS declared_low_watermark,
 	k.declared_high AS declared_high_watermark

@@ -256,7 +256,12 @@ feldera_create_connectors(PG_FUNCTION_ARGS)
 	}
 	context = SRF_PERCALL_SETUP();
 	if (context->call_cntr < (uint64) list_length(context->user_fctx))
-		SRF_RETURN_NEXT(context, CStringGetTextDatum(list_nth(context->user_fctx, (int) context->call_cntr)));
+	{
+		/* the macro counts before it evaluates its argument */
+		char *name = list_nth(context->user_fctx, (int) context->call_cntr);
+
+		SRF_RETURN_NEXT(context, CStringGetTextDatum(name));
+	}
 	SRF_RETURN_DONE(context);
 }
 
