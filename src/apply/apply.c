@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 int apply_same_error_threshold = 100;
@@ -113,6 +114,8 @@ apply_batch(ApplyTarget *target, ChangeBatch *batch, bool reject_all, ApplyResul
 	run.context = AllocSetContextCreate(CurrentMemoryContext, "apply batch", ALLOCSET_DEFAULT_SIZES);
 	run.scratch = AllocSetContextCreate(run.context, "apply attempt", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(run.context);
+	/* A worker has no portal that would hold one; defaults and domain checks may run SQL. */
+	PushActiveSnapshot(GetTransactionSnapshot());
 
 	statements_end_batch(target); /* an aborted batch may have left some */
 	reject_bad_records(&run);
@@ -120,8 +123,10 @@ apply_batch(ApplyTarget *target, ChangeBatch *batch, bool reject_all, ApplyResul
 		apply_rows(&run);
 	if (!reject_all)
 		tally_check(&run);
+	rejected_sort(&run);
 	statements_end_batch(target);
 
+	PopActiveSnapshot();
 	MemoryContextSwitchTo(run.result_context);
 	MemoryContextDelete(run.context);
 }

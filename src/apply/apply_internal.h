@@ -111,6 +111,7 @@ typedef struct ApplyRun
 	List *deferred_constraints; /* RangeVars; see bisect.c */
 	int64 unmatched;            /* of the attempt that is under way */
 	int rejected_capacity;
+	List *rejected_rows;   /* of the rejected records that are rows, in the order of the list */
 	FailureTally tally[3]; /* by ChangeKind */
 } ApplyRun;
 
@@ -180,6 +181,8 @@ extern void reject_row_error(ApplyRun *run, int32 row, const ErrorData *error);
 extern void reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const char *column);
 /* What decoding could not turn into rows. */
 extern void reject_bad_records(ApplyRun *run);
+/* Bring the rejected rows into arrival order, behind what decoding refused. */
+extern void rejected_sort(ApplyRun *run);
 
 /*
  * The same-error rule.  tally_failure notes a failed record of "keys" keys not counted before; it takes "error" over,

@@ -9,7 +9,12 @@
  * without being tried: one bad record in n costs at most 2 log2(n) + 1 subtransactions.
  * (Should the second half be good after all, that costs a few statements and nothing else.)
  *
- * A change that is refused alone and stands for several records of one key is taken apart: its records are
+ * A change that is refused alone may be refused only because something it needs comes behind it: a child
+ * whose parent row is in the other half, a value that another record of the batch frees.  Together they
+ * would have gone in, so where the error is of such a kind the change is postponed, and what was
+ * postponed is tried again, together, as long as something of it goes in.
+ *
+ * A change that is refused in the end and stands for several records of one key is taken apart: its records are
  * applied one by one in arrival order, each accepted or rejected by itself.
  *
  * Deferred constraints must speak inside the subtransaction, not at COMMIT: each attempt ends with
@@ -117,7 +122,9 @@ count_accepted(ApplyRun *run, const Change *changes, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		for (int32 row = changes[i].first; row >= 0; row = run->next_row[row])
+		int32 row = changes[i].first;
+
+		for (int32 left = changes[i].records; left > 0; left--, row = run->next_row[row])
 			accepted[apply_row_kind(run, row)]++;
 	}
 	for (int kind = 0; kind < (int) lengthof(accepted); kind++)
@@ -129,6 +136,19 @@ count_accepted(ApplyRun *run, const Change *changes, int count)
 }
 
 /* ---- the culprit ----------------------------------------------------------------------- */
+
+typedef struct Postponed
+{
+	Change change;
+	ErrorData *error; /* why it was refused last */
+} Postponed;
+
+typedef struct Bisection
+{
+	ApplyRun *run;
+	int accepted;    /* changes that went in so far */
+	List *postponed; /* of Postponed, in arrival order */
+} Bisection;
 
 /* The records of one change, each by itself. */
 static void
@@ -153,7 +173,16 @@ apply_one_by_one(ApplyRun *run, const Change *change)
 	}
 }
 
-/* Takes "error" over. */
+/* Could the same change go in once other changes of the batch are in? */
+static bool
+depends_on_other_rows(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+		   error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION && error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
+		   error->sqlerrcode != ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+}
+
+/* Refused alone, for good.  Takes "error" over. */
 static void
 settle_culprit(ApplyRun *run, const Change *change, ErrorData *error)
 {
@@ -167,10 +196,28 @@ settle_culprit(ApplyRun *run, const Change *change, ErrorData *error)
 	tally_failure(run, change->kind, error, change->refused_before ? 0 : 1);
 }
 
+/* Refused alone.  Takes "error" over. */
+static void
+judge_culprit(Bisection *bisection, const Change *change, ErrorData *error)
+{
+	Postponed *postponed;
+
+	if (!depends_on_other_rows(error))
+	{
+		settle_culprit(bisection->run, change, error);
+		return;
+	}
+	postponed = palloc(sizeof(Postponed));
+	postponed->change = *change;
+	postponed->error = error;
+	bisection->postponed = lappend(bisection->postponed, postponed);
+}
+
 /* Apply "count" > 0 changes.  "refused": all of them together are known to fail.  True: all went in as they are. */
 static bool
-apply_range(ApplyRun *run, const Change *changes, int count, bool refused)
+apply_range(Bisection *bisection, const Change *changes, int count, bool refused)
 {
+	ApplyRun *run = bisection->run;
 	int half = count / 2;
 	bool left_accepted;
 
@@ -181,23 +228,62 @@ apply_range(ApplyRun *run, const Change *changes, int count, bool refused)
 
 		if (error == NULL)
 		{
+			bisection->accepted += count;
 			count_accepted(run, changes, count);
 			return true;
 		}
 		if (count == 1)
 		{
-			settle_culprit(run, changes, error);
+			judge_culprit(bisection, changes, error);
 			return false;
 		}
 		FreeErrorData(error);
 	}
-	left_accepted = apply_range(run, changes, half, false);
-	return apply_range(run, changes + half, count - half, left_accepted) && left_accepted;
+	left_accepted = apply_range(bisection, changes, half, false);
+	return apply_range(bisection, changes + half, count - half, left_accepted) && left_accepted;
+}
+
+/* Try what was postponed once more. */
+static void
+apply_postponed(Bisection *bisection)
+{
+	int count = list_length(bisection->postponed);
+	Change *changes = palloc(sizeof(Change) * count);
+	ListCell *cell;
+	int i = 0;
+
+	foreach (cell, bisection->postponed)
+	{
+		Postponed *postponed = lfirst(cell);
+
+		changes[i++] = postponed->change;
+		FreeErrorData(postponed->error);
+	}
+	list_free_deep(bisection->postponed);
+	bisection->postponed = NIL;
+	apply_range(bisection, changes, count, false);
+	pfree(changes);
 }
 
 void
 bisect_apply(ApplyRun *run)
 {
-	if (run->change_count > 0)
-		apply_range(run, run->changes, run->change_count, false);
+	Bisection bisection = {.run = run};
+	int accepted;
+	ListCell *cell;
+
+	if (run->change_count == 0)
+		return;
+	apply_range(&bisection, run->changes, run->change_count, false);
+	for (accepted = 0; bisection.postponed != NIL && bisection.accepted > accepted;)
+	{
+		accepted = bisection.accepted;
+		apply_postponed(&bisection);
+	}
+	foreach (cell, bisection.postponed)
+	{
+		Postponed *postponed = lfirst(cell);
+
+		settle_culprit(run, &postponed->change, postponed->error);
+	}
 }

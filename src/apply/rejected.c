@@ -95,6 +95,7 @@ reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
 	const ChangeBatch *batch = run->batch;
 	RejectedRecord *record = add_rejected(run);
 	uint32 payload = batch->payload_of == NULL ? 0 : batch->payload_of[row];
+	MemoryContext old_context;
 
 	record->payload = payload < batch->payload_count ? &batch->payloads[payload] : NULL;
 	record->row_number = batch->row_numbers == NULL ? row : batch->row_numbers[row];
@@ -102,6 +103,9 @@ reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
 	record->message = keep_string(run, error->message != NULL ? error->message : "missing error text");
 	record->column_name = keep_string(run, error->column_name);
 	record->constraint_name = keep_string(run, error->constraint_name);
+	old_context = MemoryContextSwitchTo(run->context);
+	run->rejected_rows = lappend_int(run->rejected_rows, row);
+	MemoryContextSwitchTo(old_context);
 }
 
 void
@@ -124,6 +128,21 @@ reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const ch
 	tally_failure(run, apply_row_kind(run, row), error, 1);
 }
 
+typedef struct RejectedRow
+{
+	int32 row;
+	RejectedRecord record;
+} RejectedRow;
+
+static int
+compare_rejected_rows(const void *left, const void *right)
+{
+	int32 left_row = ((const RejectedRow *) left)->row;
+	int32 right_row = ((const RejectedRow *) right)->row;
+
+	return left_row < right_row ? -1 : left_row > right_row;
+}
+
 void
 reject_bad_records(ApplyRun *run)
 {
@@ -140,6 +159,31 @@ reject_bad_records(ApplyRun *run)
 		record->message = keep_string(run, bad->message);
 		record->column_name = keep_string(run, bad->column);
 	}
+}
+
+/* Bring the rejected rows into arrival order, behind what decoding refused. */
+void
+rejected_sort(ApplyRun *run)
+{
+	int count = list_length(run->rejected_rows);
+	RejectedRecord *first = &run->result->rejected[run->result->rejected_count - count];
+	RejectedRow *rows;
+	ListCell *cell;
+
+	if (count < 2)
+		return;
+	rows = palloc_extended(sizeof(RejectedRow) * count, MCXT_ALLOC_HUGE);
+	foreach (cell, run->rejected_rows)
+	{
+		RejectedRow *entry = &rows[foreach_current_index(cell)];
+
+		entry->row = lfirst_int(cell);
+		entry->record = first[foreach_current_index(cell)];
+	}
+	qsort(rows, count, sizeof(RejectedRow), compare_rejected_rows);
+	for (int i = 0; i < count; i++)
+		first[i] = rows[i].record;
+	pfree(rows);
 }
 
 /* ---- the same-error rule ------------------------------------------------------------- */
