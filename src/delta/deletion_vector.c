@@ -27,6 +27,8 @@
 #include <zlib.h>
 
 #define UUID_TEXT_LENGTH 20
+/* The highest digit. */
+#define Z85_FILL '#'
 /* A vector behind this offset has its version byte read apart. */
 #define NEAR_OFFSET 4096
 
@@ -43,16 +45,23 @@ z85_digit(char character)
 }
 
 bool
-z85_decode(Span text, uint8_t *out, IngestError *error)
+z85_decode(Span text, uint8_t *out, size_t *length, IngestError *error)
 {
+	*length = 0;
 	if (text.length % 5 != 0)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "Z85 text of %zu characters, which 5 does not divide",
 						   text.length);
-	for (size_t i = 0; i < text.length; i += 5, out += 4)
+	for (size_t i = 0; i < text.length; i += 5)
 	{
 		uint64_t word = 0;
+		size_t bytes = 4;
+		size_t first = 0;
 
-		for (size_t j = 0; j < 5; j++)
+		/* a last word of fewer bytes, which some writers fill up with the highest digit in front: no whole word begins
+		 * so, since it would not fit 32 bits */
+		for (; i + 5 == text.length && first < 3 && text.data[i + first] == Z85_FILL; first++)
+			bytes--;
+		for (size_t j = first; j < 5; j++)
 		{
 			int digit = z85_digit(text.data[i + j]);
 
@@ -60,12 +69,10 @@ z85_decode(Span text, uint8_t *out, IngestError *error)
 				return ingest_fail(error, INGEST_ERROR_CORRUPT, "Z85 text has a character that is not Z85");
 			word = word * 85 + (uint64_t) digit;
 		}
-		if (word > UINT32_MAX)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "Z85 text has a group above 2^32");
-		out[0] = (uint8_t) (word >> 24);
-		out[1] = (uint8_t) (word >> 16);
-		out[2] = (uint8_t) (word >> 8);
-		out[3] = (uint8_t) word;
+		if (word >> (8 * bytes) != 0)
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "Z85 text has a group above its range");
+		for (size_t j = bytes; j > 0; j--)
+			out[(*length)++] = (uint8_t) (word >> (8 * (j - 1)));
 	}
 	return true;
 }
@@ -86,6 +93,7 @@ vector_path(Storage *storage, const VectorDescriptor *descriptor, char **out, In
 	size_t prefix;
 	uint8_t uuid[16];
 	char name[128];
+	size_t length;
 	char *path;
 	bool done;
 
@@ -94,8 +102,10 @@ vector_path(Storage *storage, const VectorDescriptor *descriptor, char **out, In
 	if (text.length < UUID_TEXT_LENGTH)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "the identifier of a deletion vector is too short");
 	prefix = text.length - UUID_TEXT_LENGTH;
-	if (!z85_decode((Span){text.data + prefix, UUID_TEXT_LENGTH}, uuid, error))
+	if (!z85_decode((Span){text.data + prefix, UUID_TEXT_LENGTH}, uuid, &length, error))
 		return false;
+	if (length != sizeof(uuid))
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "the identifier of a deletion vector is no UUID");
 	snprintf(name, sizeof(name),
 			 "deletion_vector_%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x.bin", uuid[0],
 			 uuid[1], uuid[2], uuid[3], uuid[4], uuid[5], uuid[6], uuid[7], uuid[8], uuid[9], uuid[10], uuid[11],
@@ -171,16 +181,16 @@ load_inline(const VectorDescriptor *descriptor, DeletionVector **out, IngestErro
 {
 	Span text = descriptor->path_or_inline;
 	uint8_t *bytes = malloc(text.length / 5 * 4 + 1);
+	size_t length;
 	bool done;
 
 	if (bytes == NULL)
 		return ingest_out_of_memory(error);
-	done = z85_decode(text, bytes, error);
-	/* the text is padded to whole words */
-	if (done &&
-		((size_t) descriptor->size > text.length / 5 * 4 || text.length / 5 * 4 - (size_t) descriptor->size >= 4))
+	done = z85_decode(text, bytes, &length, error);
+	/* the text may be padded to whole words */
+	if (done && ((size_t) descriptor->size > length || length - (size_t) descriptor->size >= 4))
 		done = ingest_fail(error, INGEST_ERROR_CORRUPT, "the log says %lld bytes, the text holds %zu",
-						   (long long) descriptor->size, text.length / 5 * 4);
+						   (long long) descriptor->size, length);
 	done = done && deletion_vector_parse(bytes, (size_t) descriptor->size, out, error);
 	free(bytes);
 	return done || ingest_context(error, "inline deletion vector");

@@ -389,8 +389,8 @@ extern void
 deletion_vector_mark(const DeletionVector *vector, uint64_t first, size_t count, uint8_t bit, uint8_t *mask);
 /* The first row of the vector in [first, end). */
 extern bool deletion_vector_next(const DeletionVector *vector, uint64_t first, uint64_t end, uint64_t *row);
-/* Z85 text to bytes; "out" needs length / 5 * 4 bytes. */
-extern bool z85_decode(Span text, uint8_t *out, IngestError *error) INGEST_MUST_CHECK;
+/* Z85 text to bytes; "out" needs length / 5 * 4 bytes, *length says how many it got. */
+extern bool z85_decode(Span text, uint8_t *out, size_t *length, IngestError *error) INGEST_MUST_CHECK;
 /* Fetch and check the vector a descriptor names, for a file of "row_count" rows. */
 extern bool
 deletion_vector_load(Storage *storage, const VectorDescriptor *descriptor, int64_t row_count, DeletionVector **out,

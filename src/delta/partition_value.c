@@ -232,7 +232,7 @@ parse_decimal(Span text, int precision, int scale, __int128 *out)
 	Text rest = {text.data, text.data + text.length};
 	bool negative = take_character(&rest, '-');
 	__int128 value = 0;
-	__int128 limit = 1;
+	__int128 limit = 1; /* above every value of the type */
 	int64_t places = 0; /* digits behind the point so far */
 	int64_t exponent = 0;
 	bool point = false;
@@ -245,31 +245,37 @@ parse_decimal(Span text, int precision, int scale, __int128 *out)
 	for (; rest.at < rest.end; rest.at++)
 	{
 		if (*rest.at == '.' && !point)
-			point = true;
-		else if (*rest.at >= '0' && *rest.at <= '9' && value < limit * 10)
 		{
-			value = value * 10 + (*rest.at - '0');
-			places += point;
-			any = true;
+			point = true;
+			continue;
 		}
-		else
+		if (*rest.at < '0' || *rest.at > '9')
 			break;
+		any = true;
+		if (point && *rest.at == '0' && value >= limit / 10)
+			continue; /* zeros behind a full number */
+		if (value >= limit / 10 && value > 0)
+			return false;
+		value = value * 10 + (*rest.at - '0');
+		places += point;
 	}
-	if (rest.at < rest.end && (take_character(&rest, 'e') || take_character(&rest, 'E')) &&
-		!parse_integer((Span){rest.at, (size_t) (rest.end - rest.at)}, -400, 400, &exponent))
+	if (rest.at < rest.end && ((!take_character(&rest, 'e') && !take_character(&rest, 'E')) ||
+							   !parse_integer((Span){rest.at, (size_t) (rest.end - rest.at)}, -400, 400, &exponent)))
 		return false;
-	else if (exponent == 0 && rest.at != rest.end)
-		return false;
-	for (places -= exponent; places < scale && value < limit; places++)
+	for (places -= exponent; places < scale && value > 0; places++)
+	{
+		if (value >= limit / 10)
+			return false;
 		value *= 10;
-	for (; places > scale; places--)
+	}
+	for (; places > scale && value > 0; places--)
 	{
 		if (value % 10 != 0)
 			return false;
 		value /= 10;
 	}
 	*out = negative ? -value : value;
-	return any && value < limit;
+	return any;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------ */

@@ -35,6 +35,7 @@ typedef struct Cat
 	DeltaOptions options;
 	FILE *file;
 	Buffer line;
+	bool is_feed;            /* --changes */
 	int64_t version;         /* of a change; -1: rows are printed bare */
 	const char *change_type; /* null: the rows' own column says it */
 	IngestError error;
@@ -170,6 +171,8 @@ print_cdc_file(Cat *cat, const DeltaCommit *commit, const DeltaFile *file)
 	return done;
 }
 
+/* A feed's rows have one schema, the one in force after the commit; a follower deletes the rows of removed files as they
+ * were inserted, under the schema before. */
 static bool
 print_change(Cat *cat, const DeltaCommit *commit, const DeltaChange *change)
 {
@@ -182,10 +185,12 @@ print_change(Cat *cat, const DeltaCommit *commit, const DeltaChange *change)
 			return print_file(cat, commit->schema, NULL, &change->file, NULL, DELTA_ROWS_LIVE);
 		case DELTA_CHANGE_REMOVE:
 			cat->change_type = "delete";
-			return print_file(cat, commit->old_schema, NULL, &change->file, NULL, DELTA_ROWS_LIVE);
+			return print_file(cat, cat->is_feed ? commit->schema : commit->old_schema, NULL, &change->file, NULL,
+							  DELTA_ROWS_LIVE);
 		case DELTA_CHANGE_VECTOR:
 			cat->change_type = "delete";
-			if (!print_file(cat, commit->old_schema, NULL, &change->file, &change->old_file, DELTA_ROWS_NEWLY_MASKED))
+			if (!print_file(cat, cat->is_feed ? commit->schema : commit->old_schema, NULL, &change->file,
+							&change->old_file, DELTA_ROWS_NEWLY_MASKED))
 				return false;
 			cat->change_type = "insert";
 			return print_file(cat, commit->schema, NULL, &change->file, &change->old_file, DELTA_ROWS_NEWLY_LIVE);
@@ -194,7 +199,7 @@ print_change(Cat *cat, const DeltaCommit *commit, const DeltaChange *change)
 }
 
 static bool
-print_changes(Cat *cat, bool use_cdc)
+print_changes(Cat *cat)
 {
 	DeltaSchema *schema = NULL;
 	DeltaSnapshot *snapshot;
@@ -214,7 +219,7 @@ print_changes(Cat *cat, bool use_cdc)
 	{
 		DeltaCommit *commit;
 
-		done = delta_commit_load(cat->table, version, schema, use_cdc, true, &commit, NULL, &cat->error);
+		done = delta_commit_load(cat->table, version, schema, cat->is_feed, true, &commit, NULL, &cat->error);
 		if (!done || commit == NULL)
 			break;
 		delta_schema_release(schema);
@@ -259,7 +264,8 @@ run(Cat *cat, const char *root, const char *mode, const char *argument)
 		return false;
 	if (strcmp(mode, "--version") == 0)
 		return print_version(cat, atoll(argument));
-	return print_changes(cat, strcmp(mode, "--changes") == 0);
+	cat->is_feed = strcmp(mode, "--changes") == 0;
+	return print_changes(cat);
 }
 
 int
