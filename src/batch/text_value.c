@@ -372,8 +372,9 @@ set_counted_time(ValueSlot slot, const ColumnTarget *column, int64_t value, int6
 		return true;
 	}
 	/* The bare number might pass as HHMMSS: this spelling is refused for what it is. */
-	snprintf(text, sizeof(text), "%s%" PRIu64 ":%02d:%02d", value < 0 ? "-" : "", magnitude / per_second / 3600,
-			 (int) (magnitude / per_second / 60 % 60), (int) (magnitude / per_second % 60));
+	snprintf(text, sizeof(text), "%s%" PRIu64 ":%02d:%02d.%06d", value < 0 ? "-" : "", magnitude / per_second / 3600,
+			 (int) (magnitude / per_second / 60 % 60), (int) (magnitude / per_second % 60),
+			 (int) (magnitude % per_second * (uint64_t) unit));
 	return slot_set_input(slot, arena, text, strlen(text), error);
 }
 
