@@ -74,6 +74,7 @@ typedef struct CatalogConnector
 	int crash_marks; /* consecutive attempts that a crash left open */
 	bool attempt_open;
 	ConnectorState state; /* as last recorded */
+	char *sqlstate;       /* of the recorded error, or null */
 	TimestampTz retry_at; /* 0: none */
 	int retries;          /* consecutive */
 	int max_retries;      /* -1: for ever */

@@ -68,6 +68,7 @@ read_connector(uint64 row, MemoryContext context)
 	connector->attempt_open = catalog_column_bool(row, ++column);
 	state = catalog_column_text(row, ++column, CurrentMemoryContext);
 	connector->state = connector_state_by_name(state);
+	connector->sqlstate = catalog_column_text(row, ++column, context);
 	connector->retry_at = catalog_column_timestamp(row, ++column);
 	connector->retries = (int) catalog_column_int64(row, ++column, 0);
 	connector->max_retries = (int) catalog_column_int64(row, ++column, -1);
@@ -81,7 +82,7 @@ catalog_list_connectors(void)
 		.sql = "SELECT c.connector_id, c.name, c.relid, c.transport, c.owner, c.run_as, c.paused, "
 			   "c.adopted, c.database_oid, c.system_identifier, c.released_at IS NOT NULL, "
 			   "c.probed_at IS NOT NULL, p.backfill_completed_at IS NOT NULL, c.declaration, p.epoch, "
-			   "p.crash_marks, p.attempt_open, s.state, s.retry_at, s.retries, c.max_retries "
+			   "p.crash_marks, p.attempt_open, s.state, s.sqlstate, s.retry_at, s.retries, c.max_retries "
 			   "FROM feldera.connector c JOIN feldera.progress p USING (connector_id) "
 			   "JOIN feldera.status s USING (connector_id) ORDER BY c.connector_id",
 	};

@@ -103,19 +103,21 @@ typedef struct ProcessSlot
 	/* supervisor */
 	bool confirmed; /* the extension is there */
 	bool changed;   /* look at the catalog (again) */
+	bool watches;   /* some connector has failed: tell of DDL */
 
 	/* worker and probe */
 	int64 connector_id;
 	int64 declaration;
 	int64 epoch;
 	Oid run_as;
-	bool begun;   /* epoch taken */
-	bool settled; /* the attempt mark is cleared */
-	bool suspect; /* its mark was left by a crash: no other suspect runs beside it */
+	bool begun;        /* epoch taken */
+	bool settled;      /* the attempt mark is cleared */
+	bool suspect;      /* its mark was left by a crash: no other suspect runs beside it */
+	uint64 definition; /* of the target, when the run failed; 0: unknown */
 	char name[CONTROL_NAME_LENGTH];
-	LiveFigures live;
 
 	SlotReport report;
+	LiveFigures live; /* last: copies that do not need it are shorter */
 } ProcessSlot;
 
 /* A statement that needs a database without any of our processes. */
@@ -192,6 +194,12 @@ extern void control_wake_launcher(bool rescan);
 extern void control_wake_supervisors_locked(void);
 extern void control_wake_process_locked(PGPROC *process);
 extern const char *control_inactive_reason(const char **hint);
+
+/* ---- DDL that may heal (definition.c) ---------------------------------------------- */
+
+/* What a target is like, as a number, 0 where it is gone; false: it is locked exclusively.  Needs a transaction. */
+extern bool control_definition(Oid relid, uint64 *definition);
+extern void control_install_definition_hook(void);
 
 /* ---- DROP DATABASE and its like (database_hook.c) ----------------------------------- */
 

@@ -240,6 +240,7 @@ void
 control_install_hooks(void)
 {
 	control_install_database_hook();
+	control_install_definition_hook();
 	catalog_changed_hook = control_wake_database;
 	catalog_inactive_reason_hook = control_inactive_reason;
 }

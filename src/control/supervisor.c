@@ -11,7 +11,8 @@
  * What becomes of a connector, first line that fits:
  *
  *	  not adopted							nothing runs
- *	  failed, finished						nothing runs, until the state is changed by a command
+ *	  finished								nothing runs, until the state is changed by a command
+ *	  failed								the same, or until the target's definition changes
  *	  another declaration than the worker's	its worker is stopped; it starts again with the new one
  *	  paused								nothing runs but the probe that is still owed
  *	  labels not complete					the same; state waiting
@@ -63,13 +64,15 @@
 #define NO_WORKER_CYCLE_MS 5000
 #define ZOMBIE_MS 10000
 #define TRIM_MS 600000
+#define LOCKED_CYCLE_MS 1000
 #define CRASH_LIMIT 3
+#define CRASH_SQLSTATE "58000"
 
 /* A slot of this database, copied. */
 typedef struct SeenSlot
 {
 	int index;
-	ProcessSlot *slot; /* without watermarks */
+	ProcessSlot *slot; /* without "live" */
 } SeenSlot;
 
 typedef enum ActionKind
@@ -98,6 +101,7 @@ typedef struct ConnectorMemory
 	TimestampTz probe_not_before;
 	char probe_error[256]; /* told last */
 	bool queued;           /* told, not started since */
+	uint64 definition;     /* of the target that it has failed with */
 } ConnectorMemory;
 
 typedef struct Cycle
@@ -108,6 +112,7 @@ typedef struct Cycle
 	TimestampTz now;
 	TimestampTz next; /* when to look again */
 	bool suspect_runs;
+	bool watches; /* some connector has failed */
 } Cycle;
 
 static MemoryContext cycle_context = NULL;
@@ -138,9 +143,8 @@ read_slots(Cycle *cycle)
 			continue;
 		seen = palloc0(sizeof(SeenSlot));
 		seen->index = i;
-		seen->slot = palloc0(sizeof(ProcessSlot));
+		seen->slot = palloc(offsetof(ProcessSlot, live));
 		memcpy(seen->slot, slot, offsetof(ProcessSlot, live));
-		seen->slot->report = slot->report;
 		cycle->slots = lappend(cycle->slots, seen);
 		cycle->suspect_runs |= slot->suspect && !slot->settled && slot->phase != SLOT_ENDED;
 	}
@@ -276,7 +280,10 @@ harvest(Cycle *cycle, const ProcessSlot *ended)
 	if (report.outcome == OUTCOME_FAILED && ended->kind == SLOT_PROBE)
 		record_probe_failure(connector, &report);
 	else if (report.outcome == OUTCOME_FAILED)
+	{
 		record_failure(connector, &report);
+		remember(connector->connector_id)->definition = ended->definition;
+	}
 	else if (report.outcome == OUTCOME_FINISHED && ended->kind == SLOT_PROBE)
 		remember(connector->connector_id)->probed = connector->declaration;
 }
@@ -416,7 +423,7 @@ held_as_suspect(Cycle *cycle, CatalogConnector *connector, bool *suspect)
 	}
 	if (connector->crash_marks + 1 >= CRASH_LIMIT)
 	{
-		fail_connector(connector, "58000",
+		fail_connector(connector, CRASH_SQLSTATE,
 					   psprintf("the server crashed %d times while this connector ran", CRASH_LIMIT),
 					   "The server's log has the crashes. feldera.start_connector tries it again.");
 		catalog_clear_attempt(connector->connector_id, connector->epoch);
@@ -450,6 +457,30 @@ decide_start(Cycle *cycle, CatalogConnector *connector)
 	add_action(cycle, ACTION_START, connector)->suspect = suspect;
 }
 
+/* It has failed: is its target another one now?  Then it is tried again. */
+static bool
+is_healed(Cycle *cycle, CatalogConnector *connector)
+{
+	ConnectorMemory *memory = remember(connector->connector_id);
+	uint64 before = memory->definition;
+	uint64 definition;
+
+	cycle->watches = true;
+	if (connector->sqlstate != NULL && strcmp(connector->sqlstate, CRASH_SQLSTATE) == 0)
+		return false;
+	if (!control_definition(connector->relid, &definition))
+	{
+		look_again_at(cycle, TimestampTzPlusMilliseconds(cycle->now, LOCKED_CYCLE_MS));
+		return false;
+	}
+	memory->definition = definition;
+	if (before == 0 || definition == 0 || before == definition)
+		return false;
+	catalog_set_state(connector->connector_id, CONNECTOR_QUEUED, NULL, NULL, NULL, 0);
+	connector->state = CONNECTOR_QUEUED;
+	return true;
+}
+
 static void
 decide(Cycle *cycle, CatalogConnector *connector)
 {
@@ -470,7 +501,9 @@ decide(Cycle *cycle, CatalogConnector *connector)
 			action->generation = seen->slot->generation;
 		}
 	}
-	if (!connector->adopted || ended)
+	if (!connector->adopted || connector->state == CONNECTOR_FINISHED)
+		return;
+	if (connector->state == CONNECTOR_FAILED && (seen != NULL || !is_healed(cycle, connector)))
 		return;
 	if (held)
 		decide_held(cycle, connector, seen);
@@ -634,15 +667,22 @@ leave_without_extension(void)
 	proc_exit(0);
 }
 
+/* What launcher and backends are to know of this supervisor. */
 static void
-confirm(void)
+publish(Cycle *cycle)
 {
-	if (control_my_slot->confirmed)
-		return;
+	bool confirmed = control_my_slot->confirmed;
+
+	/* Nobody has told of DDL before this: look once more. */
+	if (cycle->watches && !control_my_slot->watches)
+		look_again_at(cycle, cycle->now);
+
 	control_lock(LW_EXCLUSIVE);
 	control_my_slot->confirmed = true;
+	control_my_slot->watches = cycle->watches;
 	control_unlock();
-	control_wake_launcher(false);
+	if (!confirmed)
+		control_wake_launcher(false);
 }
 
 /* Returns how long to sleep. */
@@ -658,7 +698,7 @@ supervise(void)
 	read_slots(&cycle);
 	if (!consult_catalog(&cycle))
 		leave_without_extension();
-	confirm();
+	publish(&cycle);
 	free_harvested(&cycle);
 	act(&cycle);
 	(void) pgstat_report_stat(true);

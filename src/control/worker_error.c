@@ -69,6 +69,19 @@ static const SourceErrorClass source_error_classes[] = {
 
 /* ---- recording ------------------------------------------------------------------------ */
 
+/* What the target was like, so that the supervisor notices DDL that may heal the connector. */
+static void
+record_definition(const WorkerRun *run)
+{
+	uint64 definition;
+
+	if (!control_definition(run->declaration->relid, &definition))
+		return;
+	control_lock(LW_EXCLUSIVE);
+	run->slot->definition = definition;
+	control_unlock();
+}
+
 /* In a transaction of its own.  A probe's error, and one before the epoch was taken, is recorded by
  * the supervisor. */
 static void
@@ -80,8 +93,11 @@ record(const WorkerRun *run, const SlotReport *report)
 	{
 		control_begin_transaction("recording an error");
 		if (catalog_lock_extension())
+		{
+			record_definition(run);
 			catalog_record_error(run->declaration->connector_id, run->declaration->epoch, report->permanent,
 								 report->sqlstate, report->message, report->hint[0] != '\0' ? report->hint : NULL);
+		}
 		control_commit();
 	}
 	PG_CATCH();

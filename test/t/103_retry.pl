@@ -91,8 +91,8 @@ EOC
 		"SELECT state = 'failed' AND sqlstate = '42501' AND error ~ 'permission denied'
 		 FROM feldera.connectors WHERE connector = 'lent.live'", 'INSERT revoked: failed');
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM feldera.rejected_records'), '0', 'and nothing is put away');
-	$node->safe_psql('postgres', "GRANT INSERT ON lent TO keeper; SELECT feldera.start_connector('lent.live')");
-	FelderaIngest->wait_for_state($node, 'postgres', 'lent.live', 'running', 'start_connector goes on');
+	$node->safe_psql('postgres', 'GRANT INSERT ON lent TO keeper');
+	FelderaIngest->wait_for_state($node, 'postgres', 'lent.live', 'running', 'GRANT heals it');
 	FelderaIngest->rows_are_exact($node, 'postgres', 'lent', 'exactly');
 }
 
@@ -141,6 +141,28 @@ EOC
 	FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) > 0 FROM guilty', 'start_connector tries it again');
 }
 
-FelderaIngest->check_log($node, crashes => 3);
+# all connectors start together and one of them crashes the server: the guilty one is found
+{
+	FelderaIngest->create_datagen($node, 'postgres', "crowd$_", rate => 100) for 1 .. 3;
+	FelderaIngest->wait_for_state($node, 'postgres', "crowd$_.live", 'running') for 1 .. 3;
+	$node->stop;
+	$node->append_conf('postgresql.conf', "feldera_ingest.debug_crash = 'guilty.live'");
+	$node->start;
+	ok( FelderaIngest->poll(
+			sub {
+				my ($status, $output) = $node->psql('postgres',
+					"SELECT state FROM feldera.connectors WHERE connector = 'guilty.live'");
+				return defined $status && $status == 0 && $output eq 'failed';
+			}),
+		'at a start of the server as well');
+	for my $name (qw(other t kept lent crowd1 crowd2 crowd3))
+	{
+		FelderaIngest->wait_for_state($node, 'postgres', "$name.live", 'running', "$name is not taken for guilty");
+		FelderaIngest->rows_are_exact($node, 'postgres', $name, "$name is exact");
+	}
+	is($node->safe_psql('postgres', "SELECT count(*) FROM feldera.connectors WHERE state = 'failed'"), '1', 'only one is');
+}
+
+FelderaIngest->check_log($node, crashes => 6);
 $node->stop;
 done_testing();

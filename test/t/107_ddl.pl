@@ -45,6 +45,19 @@ goes_on('elsewhere.renamed', 'VACUUM FULL');
 is(FelderaIngest->worker_pid($node, 'postgres', 't.live'), $pid, 'all of it in one worker');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM feldera.rejected_records'), '0', 'and no record was rejected');
 
+# what the worker cannot feed is failed, and heals by the DDL that takes it back
+$node->safe_psql('postgres', 'ALTER TABLE elsewhere.renamed DROP CONSTRAINT renamed_pkey');
+goes_on('elsewhere.renamed', 'DROP CONSTRAINT');
+$node->safe_psql('postgres', 'ALTER TABLE elsewhere.renamed ADD PRIMARY KEY (id) DEFERRABLE');
+FelderaIngest->wait_until($node, 'postgres',
+	"SELECT state = 'failed' AND error ~ 'deferrable' AND hint IS NOT NULL FROM feldera.connectors WHERE connector = 't.live'",
+	'a deferrable primary key: failed');
+$node->safe_psql('postgres', 'ANALYZE elsewhere.renamed; VACUUM elsewhere.renamed');
+is(FelderaIngest->state($node, 'postgres', 't.live'), 'failed', 'VACUUM and ANALYZE do not try it again');
+$node->safe_psql('postgres', 'ALTER TABLE elsewhere.renamed DROP CONSTRAINT renamed_pkey');
+FelderaIngest->wait_for_state($node, 'postgres', 't.live', 'running', 'DROP CONSTRAINT heals it');
+goes_on('elsewhere.renamed', 'and rows arrive');
+
 # the table is gone
 $node->safe_psql('postgres', 'DROP TABLE elsewhere.renamed');
 FelderaIngest->wait_for_state($node, 'postgres', 't.live', 'failed', 'DROP TABLE: failed');
