@@ -18,6 +18,7 @@
 
 #include "parquet/arrow_build.h"
 #include "parquet/bit_unpack.h"
+#include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
 static bool
@@ -32,14 +33,23 @@ leaves_disagree(const ParquetField *field, IngestError *error)
 /* ---- validity ---------------------------------------------------------------------- */
 
 /*
- * A byte for each slot, 1 where it is not null.  *present is null where every slot is; else it is malloc'ed, unless it
- * could be the levels themselves (*borrowed).
+ * A byte for each slot, 1 where it is not null; "present" is null where every slot is.  Where the levels themselves are
+ * such bytes they are used as they are.
  */
 typedef struct SlotStates
 {
-	uint8_t *present;
+	const uint8_t *present;
+	uint8_t *owned; /* "present", where it had to be made */
 	int64_t null_count;
 } SlotStates;
+
+static void
+slot_states_release(SlotStates *states)
+{
+	free(states->owned);
+	states->owned = NULL;
+	states->present = NULL;
+}
 
 static inline bool
 begins_slot(const ParquetField *field, const LeafBatch *batch, size_t entry)
@@ -56,132 +66,75 @@ entries_are_slots(const ParquetField *field, const LeafBatch *batch)
 }
 
 static bool
-fill_present(const ParquetField *field, const LeafBatch *batch, int64_t slots, uint8_t *present, int64_t *null_count,
+fill_present(const ParquetField *field, const LeafBatch *batch, int64_t slots, uint8_t *present, int64_t *there,
 			 IngestError *error)
 {
 	int64_t slot = 0;
-	int64_t there = 0;
 
-	if (entries_are_slots(field, batch))
-	{
-		if ((int64_t) batch->entry_count != slots)
-			return leaves_disagree(field, error);
-		for (; slot < slots; slot++)
-		{
-			present[slot] = batch->definitions[slot] >= field->present_definition;
-			there += present[slot];
-		}
-		*null_count = slots - there;
-		return true;
-	}
+	*there = 0;
 	for (size_t i = 0; i < batch->entry_count; i++)
 	{
 		if (!begins_slot(field, batch, i))
 			continue;
 		if (slot == slots)
 			return leaves_disagree(field, error);
-		present[slot] = batch->definitions == NULL || batch->definitions[i] >= field->present_definition;
-		there += present[slot++];
+		present[slot] = batch->definitions[i] >= field->present_definition;
+		*there += present[slot++];
 	}
-	*null_count = slots - there;
 	return slot == slots || leaves_disagree(field, error);
 }
 
-/* The states of the slots as the field's first leaf tells them. */
+/* The states of the slots as one leaf tells them. */
 static bool
 slot_states(const ParquetField *field, const LeafBatch *batch, int64_t slots, SlotStates *out, IngestError *error)
 {
-	out->present = NULL;
-	out->null_count = 0;
+	int64_t there = slots;
+	bool direct = entries_are_slots(field, batch);
+	bool good = true;
+
+	*out = (SlotStates){0};
+	if ((direct || batch->definitions == NULL) && (int64_t) batch->entry_count != slots)
+		return leaves_disagree(field, error);
 	if (batch->definitions == NULL)
-		return (int64_t) batch->entry_count == slots || leaves_disagree(field, error);
-	out->present = malloc(slots > 0 ? (size_t) slots : 1);
-	if (out->present == NULL)
-		return ingest_out_of_memory(error);
-	if (!fill_present(field, batch, slots, out->present, &out->null_count, error))
+		return true;
+	if (direct && batch->max_definition == 1 && field->present_definition == 1)
 	{
-		free(out->present);
-		out->present = NULL;
-		return false;
+		out->present = batch->definitions;
+		out->null_count = slots - (int64_t) kernel_count_equal(out->present, (size_t) slots, 1);
+		return true;
 	}
-	return true;
+	out->owned = malloc(slots > 0 ? (size_t) slots : 1);
+	if (out->owned == NULL)
+		return ingest_out_of_memory(error);
+	if (direct)
+		there = (int64_t) kernel_at_least(batch->definitions, (size_t) slots, field->present_definition, out->owned);
+	else
+		good = fill_present(field, batch, slots, out->owned, &there, error);
+	out->present = out->owned;
+	out->null_count = slots - there;
+	if (!good)
+		slot_states_release(out);
+	return good;
 }
 
-/* Give the array its bitmap, if it needs one, and free the states. */
+/* Give the array its bitmap, if it needs one. */
 static bool
-set_validity(struct ArrowArray *array, SlotStates *states, IngestError *error)
+set_validity(struct ArrowArray *array, const SlotStates *states, IngestError *error)
 {
-	uint8_t *bitmap = NULL;
+	uint8_t *bitmap;
 
 	array->null_count = states->null_count;
-	if (states->null_count > 0)
-	{
-		bitmap = malloc((size_t) (array->length + 7) / 8);
-		if (bitmap != NULL)
-			bit_pack_booleans(states->present, (size_t) array->length, bitmap);
-	}
-	free(states->present);
-	states->present = NULL;
-	if (states->null_count > 0 && bitmap == NULL)
+	if (states->null_count == 0)
+		return true;
+	bitmap = malloc((size_t) (array->length + 7) / 8);
+	if (bitmap == NULL)
 		return ingest_out_of_memory(error);
+	bit_pack_booleans(states->present, (size_t) array->length, bitmap);
 	arrow_array_set_buffer(array, 0, bitmap);
 	return true;
 }
 
 /* ---- leaves ------------------------------------------------------------------------ */
-
-static inline __attribute__((always_inline)) void
-spread_width(uint8_t *values, const uint8_t *present, size_t slots, size_t value, const size_t width)
-{
-	for (size_t i = slots; i-- > 0;)
-	{
-		value -= present[i];
-		memcpy(values + i * width, values + value * width, width);
-	}
-}
-
-/* Dense values to their slots, in place; slots that are null get some bytes of their neighbours. */
-static void
-spread(uint8_t *values, const uint8_t *present, size_t slots, size_t value_count, size_t width)
-{
-	memset(values + value_count * width, 0, (slots - value_count) * width);
-	switch (width)
-	{
-		case 1:
-			spread_width(values, present, slots, value_count, 1);
-			break;
-		case 2:
-			spread_width(values, present, slots, value_count, 2);
-			break;
-		case 4:
-			spread_width(values, present, slots, value_count, 4);
-			break;
-		case 8:
-			spread_width(values, present, slots, value_count, 8);
-			break;
-		case 16:
-			spread_width(values, present, slots, value_count, 16);
-			break;
-		default:
-			for (size_t i = slots; i-- > 0;)
-			{
-				value_count -= present[i];
-				memmove(values + i * width, values + value_count * width, width);
-			}
-	}
-}
-
-/* Offsets of dense values to offsets of slots: a null slot is empty. */
-static void
-spread_offsets(int32_t *offsets, const uint8_t *present, size_t slots, size_t value_count)
-{
-	offsets[slots] = offsets[value_count];
-	for (size_t i = slots; i-- > 0;)
-	{
-		value_count -= present[i];
-		offsets[i] = offsets[value_count];
-	}
-}
 
 static bool
 grow_buffer(void **buffer, size_t bytes, IngestError *error)
@@ -215,9 +168,10 @@ assemble_fixed(const ParquetField *field, LeafBatch *batch, const SlotStates *st
 
 	if (batch->value_count < slots || batch->fixed == NULL)
 	{
-		if (!grow_buffer((void **) &batch->fixed, slots * width, error))
+		if ((batch->value_capacity < slots || batch->fixed == NULL) &&
+			!grow_buffer((void **) &batch->fixed, slots * width, error))
 			return false;
-		spread(batch->fixed, states->present, slots, batch->value_count, width);
+		kernel_spread(batch->fixed, states->present, slots, batch->value_count, width);
 	}
 	if (field->leaf->layout == LAYOUT_BIT)
 		return finish_booleans(batch, slots, out, error);
@@ -239,9 +193,9 @@ assemble_variable(LeafBatch *batch, const uint8_t *present, struct ArrowArray *o
 	}
 	if (values->count < slots)
 	{
-		if (!grow_buffer((void **) &values->offsets, (slots + 1) * sizeof(int32_t), error))
+		if (values->capacity < slots && !grow_buffer((void **) &values->offsets, (slots + 1) * sizeof(int32_t), error))
 			return false;
-		spread_offsets(values->offsets, present, slots, values->count);
+		kernel_spread_offsets(values->offsets, present, slots, values->count);
 	}
 	arrow_array_set_buffer(out, 1, values->offsets);
 	arrow_array_set_buffer(out, 2, values->data);
@@ -267,9 +221,10 @@ assemble_indices(const ParquetField *field, LeafBatch *batch, const SlotStates *
 	(void) field;
 	if (batch->value_count < slots || batch->indices == NULL)
 	{
-		if (!grow_buffer((void **) &batch->indices, slots * sizeof(uint32_t), error))
+		if ((batch->value_capacity < slots || batch->indices == NULL) &&
+			!grow_buffer((void **) &batch->indices, slots * sizeof(uint32_t), error))
 			return false;
-		spread((uint8_t *) batch->indices, states->present, slots, batch->value_count, sizeof(uint32_t));
+		kernel_spread((uint8_t *) batch->indices, states->present, slots, batch->value_count, sizeof(uint32_t));
 	}
 	arrow_array_set_buffer(out, 1, batch->indices);
 	batch->indices = NULL;
@@ -296,7 +251,7 @@ assemble_own_dictionary(LeafBatch *batch, const SlotStates *states, struct Arrow
 	for (size_t i = 0; i < value_count; i++)
 		indices[i] = (uint32_t) i;
 	if (value_count < slots)
-		spread((uint8_t *) indices, states->present, slots, value_count, sizeof(uint32_t));
+		kernel_spread((uint8_t *) indices, states->present, slots, value_count, sizeof(uint32_t));
 	return arrow_array_add_dictionary(out, (int64_t) value_count, 3, error) &&
 		   assemble_variable(batch, NULL, out->dictionary, error);
 }
@@ -328,7 +283,7 @@ assemble_leaf(const ParquetField *field, LeafBatch *batch, int64_t slots, struct
 		out->null_count = slots;
 	else if (good)
 		good = assemble_values(field, batch, &states, out, error) && set_validity(out, &states, error);
-	free(states.present);
+	slot_states_release(&states);
 	return good;
 }
 
@@ -348,7 +303,7 @@ check_agreement(const ParquetField *field, const LeafBatch *leaves, int64_t slot
 			return false;
 		same = other.null_count == states->null_count &&
 			   (states->null_count == 0 || memcmp(other.present, states->present, (size_t) slots) == 0);
-		free(other.present);
+		slot_states_release(&other);
 		if (!same)
 			return leaves_disagree(field, error);
 	}
@@ -382,7 +337,7 @@ assemble_struct(const ParquetField *field, LeafBatch *leaves, int64_t slots, str
 	good = check_agreement(field, leaves, slots, &states, error) &&
 		   arrow_array_create(out, slots, 1, field->child_count, error) && set_validity(out, &states, error) &&
 		   assemble_children(field, leaves, slots, out, error);
-	free(states.present);
+	slot_states_release(&states);
 	return good;
 }
 
@@ -398,9 +353,8 @@ typedef struct ListShape
 static void
 list_shape_release(ListShape *shape)
 {
-	free(shape->states.present);
+	slot_states_release(&shape->states);
 	free(shape->offsets);
-	shape->states.present = NULL;
 	shape->offsets = NULL;
 }
 

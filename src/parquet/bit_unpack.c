@@ -5,9 +5,9 @@
  *
  * Groups of 32 values start at a byte and take 4 * width bytes, so that for a width known to the
  * compiler every shift is a constant: one kernel for each width, in a table.  What is left before and
- * behind whole groups goes value by value.
+ * behind whole groups goes through a padded copy.
  *
- * Nothing is read past the length that the caller gives: the last values load fewer bytes.
+ * Nothing is read past the length that the caller gives.
  *
  *-------------------------------------------------------------------------
  */
@@ -129,6 +129,21 @@ get_bits(const uint8_t *data, size_t length, uint64_t bit, uint32_t width)
 	return width == 64 ? value : value & (((uint64_t) 1 << width) - 1);
 }
 
+/* Up to 32 values from "first", a multiple of 8, of which "skip" are passed over, by way of padded copies. */
+static void
+unpack_part(const uint8_t *data, size_t length, uint32_t width, uint64_t first, size_t skip, uint32_t *out,
+			size_t count)
+{
+	size_t start = (size_t) (first / 8) * width;
+	size_t available = start < length ? length - start : 0;
+	uint8_t in[32 * 4] = {0};
+	uint32_t values[32];
+
+	memcpy(in, data + (available > 0 ? start : 0), available < width * 4 ? available : width * 4);
+	unpack_groups[width](in, values);
+	memcpy(out, values + skip, count * sizeof(*out));
+}
+
 void
 bit_unpack_uint32(const uint8_t *data, size_t length, uint32_t width, uint64_t first, uint32_t *out, size_t count)
 {
@@ -137,21 +152,20 @@ bit_unpack_uint32(const uint8_t *data, size_t length, uint32_t width, uint64_t f
 		memset(out, 0, count * sizeof(*out));
 		return;
 	}
-	for (; count > 0 && first % 8 != 0; count--, first++)
-		*out++ = (uint32_t) get_bits(data, length, first * width, width);
-	while (count >= 32)
+	while (count > 0)
 	{
+		size_t skip = (size_t) (first & 7);
 		size_t start = (size_t) (first / 8) * width;
+		size_t part = count < 32 - skip ? count : 32 - skip;
 
-		if (start > length || length - start < (size_t) width * 4)
-			break;
-		unpack_groups[width](data + start, out);
-		out += 32;
-		first += 32;
-		count -= 32;
+		if (part == 32 && start <= length && length - start >= (size_t) width * 4)
+			unpack_groups[width](data + start, out);
+		else
+			unpack_part(data, length, width, first - skip, skip, out, part);
+		out += part;
+		first += part;
+		count -= part;
 	}
-	for (; count > 0; count--, first++)
-		*out++ = (uint32_t) get_bits(data, length, first * width, width);
 }
 
 void

@@ -21,6 +21,7 @@
  */
 #include <stdlib.h>
 
+#include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
 void
@@ -257,14 +258,9 @@ count_entries(const LeafReader *leaf, int64_t rows, int64_t *started)
 static size_t
 count_values(const LeafReader *leaf, size_t entries)
 {
-	const uint8_t *definitions = leaf->block_definitions + leaf->block_position;
-	size_t values = 0;
-
-	if (leaf->max_definition == 0)
-		return entries;
-	for (size_t i = 0; i < entries; i++)
-		values += definitions[i] == leaf->max_definition;
-	return values;
+	return leaf->max_definition == 0
+			   ? entries
+			   : kernel_count_equal(leaf->block_definitions + leaf->block_position, entries, leaf->max_definition);
 }
 
 /* The entries up to, and without, the one that holds value number "values" (from 0). */
@@ -389,16 +385,26 @@ batch_changes_form(const LeafReader *leaf)
 	return leaf->keep_dictionary && leaf->batch.row_count > 0 && leaf->batch.is_indices != leaf->page_is_dictionary;
 }
 
-static void
-begin_form(LeafReader *leaf)
+/* The first entries of a batch decide about its form, and are a good moment to make room for all. */
+static bool
+begin_batch(LeafReader *leaf, int64_t rows, size_t byte_limit, IngestError *error)
 {
 	LeafBatch *batch = &leaf->batch;
+	size_t width = (size_t) leaf->type->width;
+	size_t count = rows < PARQUET_MAX_BATCH_ROWS ? (size_t) rows : PARQUET_MAX_BATCH_ROWS;
 
-	if (batch->entry_count > 0 || !leaf->keep_dictionary)
-		return;
-	batch->is_indices = leaf->page_is_dictionary;
+	if (batch->entry_count > 0)
+		return true;
+	batch->is_indices = leaf->keep_dictionary && leaf->page_is_dictionary;
 	if (batch->is_indices && batch->dictionary == NULL)
 		batch->dictionary = dictionary_acquire(leaf->values.dictionary);
+	if (!leaf_batch_reserve_entries(batch, count, leaf->max_definition > 0, leaf->max_repetition > 0, error))
+		return false;
+	if (!batch->is_indices && (leaf->type->layout == LAYOUT_NULL || leaf->type->layout == LAYOUT_VARIABLE))
+		return true;
+	if (!batch->is_indices && count > byte_limit / width)
+		count = byte_limit / width;
+	return leaf_batch_reserve_values(batch, count, width, error);
 }
 
 /* Have entries in the block, or find that the chunk has no more (*more = false). */
@@ -449,8 +455,7 @@ leaf_reader_fill(LeafReader *leaf, int64_t rows, size_t byte_limit, const Ingest
 			return false;
 		if (!more || batch_changes_form(leaf))
 			break;
-		begin_form(leaf);
-		if (!take_from_block(leaf, rows, byte_limit, &taken, error))
+		if (!begin_batch(leaf, rows, byte_limit, error) || !take_from_block(leaf, rows, byte_limit, &taken, error))
 			return false;
 		if (taken == 0)
 			break;
@@ -467,8 +472,8 @@ drop_entries(LeafReader *leaf, int64_t rows, int64_t *dropped, IngestError *erro
 	size_t taken;
 	LeafBatch *batch = &leaf->batch;
 
-	begin_form(leaf);
-	if (!take_from_block(leaf, rows, PARQUET_MAX_BATCH_BYTES, &taken, error))
+	if (!begin_batch(leaf, rows, PARQUET_MAX_BATCH_BYTES, error) ||
+		!take_from_block(leaf, rows, PARQUET_MAX_BATCH_BYTES, &taken, error))
 		return false;
 	*dropped = batch->row_count;
 	leaf_batch_release(batch);
@@ -538,5 +543,8 @@ leaf_reader_skip(LeafReader *leaf, int64_t rows, const IngestCancel *cancel, Ing
 bool
 leaf_reader_take(LeafReader *leaf, int64_t rows, LeafBatch *out, IngestError *error)
 {
-	return leaf_batch_cut(&leaf->batch, rows, leaf->type, leaf->max_definition, out, error);
+	bool good = leaf_batch_cut(&leaf->batch, rows, leaf->type, leaf->max_definition, out, error);
+
+	out->max_definition = leaf->max_definition;
+	return good;
 }

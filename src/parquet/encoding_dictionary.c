@@ -14,6 +14,7 @@
  */
 #include <stdlib.h>
 
+#include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
 ParquetDictionary *
@@ -122,41 +123,14 @@ bool
 value_decoder_read_indices(ValueDecoder *decoder, uint32_t *out, size_t count, IngestError *error)
 {
 	uint32_t size = decoder->dictionary->count;
-	uint32_t highest = 0;
 
 	if (count == 0)
 		return true;
 	if (!hybrid_read_uint32(&decoder->hybrid, out, count, error))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		highest = out[i] > highest ? out[i] : highest;
-	if (highest >= size)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "index %u into a dictionary of %u values", highest, size);
+	if (size == 0 || !kernel_all_below(out, count, size))
+		return ingest_fail(error, INGEST_ERROR_CORRUPT, "index beyond a dictionary of %u values", size);
 	return true;
-}
-
-/* Copy the values that the indices name; the widths that matter are constants to the compiler. */
-static void
-gather(const uint8_t *values, const uint32_t *indices, uint8_t *out, size_t count, size_t width)
-{
-#define GATHER(bytes)                                                                                                  \
-	case bytes:                                                                                                        \
-		for (size_t i = 0; i < count; i++)                                                                             \
-			memcpy(out + i * (bytes), values + (size_t) indices[i] * (bytes), bytes);                                  \
-		break
-	switch (width)
-	{
-		GATHER(1);
-		GATHER(2);
-		GATHER(4);
-		GATHER(8);
-		GATHER(16);
-		GATHER(32);
-		default:
-			for (size_t i = 0; i < count; i++)
-				memcpy(out + i * width, values + indices[i] * width, width);
-	}
-#undef GATHER
 }
 
 bool
@@ -166,7 +140,7 @@ dictionary_read_fixed(ValueDecoder *decoder, uint8_t *out, size_t count, IngestE
 
 	if (!value_decoder_read_indices(decoder, indices, count, error))
 		return false;
-	gather(decoder->dictionary->fixed, indices, out, count, (size_t) decoder->type->width);
+	kernel_gather(decoder->dictionary->fixed, indices, out, count, (size_t) decoder->type->width);
 	return true;
 }
 
@@ -183,25 +157,26 @@ dictionary_read_variable(ValueDecoder *decoder, VariableValues *values, size_t c
 	size_t room = byte_limit > values->data_length ? byte_limit - values->data_length : 0;
 	size_t longest = dictionary->longest ? dictionary->longest : 1;
 	uint32_t indices[PARQUET_BLOCK];
-	size_t position;
+	size_t position = values->data_length;
+	int32_t *offsets;
 
 	if (count > PARQUET_BLOCK)
 		count = PARQUET_BLOCK;
 	if (count > room / longest)
 		count = room / longest > 0 ? room / longest : 1;
-	if (!value_decoder_read_indices(decoder, indices, count, error) ||
-		!variable_reserve(values, count, count * longest, error))
+	if (!value_decoder_read_indices(decoder, indices, count, error) || !variable_reserve(values, count, 0, error))
 		return false;
-	position = values->data_length;
+	offsets = values->offsets + values->count;
 	for (size_t i = 0; i < count; i++)
 	{
-		int32_t start = source->offsets[indices[i]];
-		size_t length = (size_t) (source->offsets[indices[i] + 1] - start);
-
-		memcpy(values->data + position, source->data + start, length);
-		position += length;
-		values->offsets[values->count + i + 1] = (int32_t) position;
+		position += (size_t) (source->offsets[indices[i] + 1] - source->offsets[indices[i]]);
+		offsets[i + 1] = (int32_t) position;
 	}
+	if (!variable_reserve(values, 0, position - values->data_length, error))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		variable_copy(values->data + offsets[i], source->data + source->offsets[indices[i]],
+					  (size_t) (offsets[i + 1] - offsets[i]));
 	values->count += count;
 	values->data_length = position;
 	*done = count;

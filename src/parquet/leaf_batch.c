@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 
+#include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
 void
@@ -72,7 +73,7 @@ leaf_batch_reserve_values(LeafBatch *batch, size_t more, size_t width, IngestErr
 	size_t wanted = batch->value_count + more;
 
 	if (wanted <= batch->value_capacity)
-		return true;
+		return true; /* also where none are wanted */
 	if (wanted < batch->value_capacity * 2)
 		wanted = batch->value_capacity * 2;
 	if (!(batch->is_indices ? grow((void **) &batch->indices, wanted, sizeof(uint32_t), error)
@@ -101,13 +102,7 @@ entry_of_row(const LeafBatch *batch, int64_t row)
 static size_t
 values_before(const LeafBatch *batch, size_t entry, uint8_t max_definition)
 {
-	size_t values = 0;
-
-	if (batch->definitions == NULL)
-		return entry;
-	for (size_t i = 0; i < entry; i++)
-		values += batch->definitions[i] == max_definition;
-	return values;
+	return batch->definitions == NULL ? entry : kernel_count_equal(batch->definitions, entry, max_definition);
 }
 
 static bool

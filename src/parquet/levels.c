@@ -17,6 +17,7 @@
  *-------------------------------------------------------------------------
  */
 #include "parquet/bit_unpack.h"
+#include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
 void
@@ -193,7 +194,7 @@ read_legacy(LevelDecoder *decoder, uint8_t *out, size_t count, IngestError *erro
 bool
 level_decoder_read(LevelDecoder *decoder, uint8_t *out, size_t count, IngestError *error)
 {
-	uint8_t highest = 0;
+	uint8_t highest;
 
 	if (decoder->max_level == 0)
 	{
@@ -203,8 +204,9 @@ level_decoder_read(LevelDecoder *decoder, uint8_t *out, size_t count, IngestErro
 	if (!(decoder->legacy ? read_legacy(decoder, out, count, error)
 						  : hybrid_read_uint8(&decoder->hybrid, out, count, error)))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		highest = out[i] > highest ? out[i] : highest;
+	if ((decoder->max_level & (decoder->max_level + 1)) == 0)
+		return true; /* its bits can hold nothing more */
+	highest = kernel_max_uint8(out, count);
 	if (highest > decoder->max_level)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "level %u above the maximum of %u", highest,
 						   decoder->max_level);

@@ -437,6 +437,21 @@ extern bool
 variable_append(VariableValues *values, const void *data, size_t length, IngestError *error) INGEST_MUST_CHECK;
 extern void variable_release(VariableValues *values);
 
+#define VARIABLE_SLACK 32 /* bytes that may be read and written behind the data of VariableValues */
+
+/* Copy a value between the data of two VariableValues: mostly short, so that a call of memcpy would cost more than it
+ * copies. */
+static inline void
+variable_copy(uint8_t *out, const uint8_t *in, size_t length)
+{
+	if (length <= 16)
+		memcpy(out, in, 16);
+	else if (length <= 32)
+		memcpy(out, in, 32);
+	else
+		memcpy(out, in, length);
+}
+
 /* The values of a dictionary page in output form.  Shared by the reader and the arrays it gave out. */
 typedef struct ParquetDictionary
 {
@@ -595,6 +610,7 @@ extern void page_reader_release(PageReader *pages);
 typedef struct LeafBatch
 {
 	int64_t row_count;
+	uint8_t max_definition;
 	size_t entry_count;
 	size_t entry_capacity;
 	uint8_t *definitions; /* null where max level is 0 */

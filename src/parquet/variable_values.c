@@ -4,7 +4,8 @@
  *	  Byte-array values as they stand in an Arrow array: offsets and bytes.
  *
  * offsets has count + 1 entries once anything was reserved; the bytes never pass 2 GB - 1, because the offsets
- * have 32 bits.  Both grow by doubling.
+ * have 32 bits.  Both grow by doubling.  Behind data_capacity there are VARIABLE_SLACK more bytes, so that short values
+ * can be copied in whole words.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,7 +36,7 @@ grow_data(VariableValues *values, size_t wanted, IngestError *error)
 
 	if (capacity < 64)
 		capacity = 64;
-	data = realloc(values->data, capacity);
+	data = realloc(values->data, capacity + VARIABLE_SLACK);
 	if (data == NULL)
 		return ingest_out_of_memory(error);
 	values->data = data;
