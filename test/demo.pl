@@ -5,6 +5,10 @@
 use strict;
 use warnings;
 
+# PostgreSQL::Test::Utils sends standard output to its own log; what is shown here goes where the caller reads.
+my $screen;
+BEGIN { open($screen, '>&', \*STDOUT) or die "standard output: $!"; }
+
 use FelderaIngest;
 use FelderaIngest::Handoff qw(lineitem_columns);
 use FelderaIngest::Kafka;
@@ -14,6 +18,7 @@ use Time::HiRes qw(usleep time);
 
 my ($history, $live) = (400_000, 60_000);
 
+open(STDOUT, '>&', $screen) or die "standard output: $!";
 $| = 1;
 # PostgreSQL::Test::Cluster reports what it does; here it would drown the demo.
 Test::More->builder->output('/dev/null');

@@ -6,6 +6,10 @@
 use strict;
 use warnings;
 
+# PostgreSQL::Test::Utils sends standard output to its own log; what is shown here goes where the caller reads.
+my $screen;
+BEGIN { open($screen, '>&', \*STDOUT) or die "standard output: $!"; }
+
 use FelderaIngest;
 use FelderaIngest::Handoff qw(lineitem_columns);
 use FelderaIngest::Kafka;
@@ -19,6 +23,7 @@ use Time::HiRes qw(usleep time);
 my ($rows, $rounds) = ($ENV{BENCH_ROWS}, $ENV{BENCH_ROUNDS});
 my $clock_ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
+open(STDOUT, '>&', $screen) or die "standard output: $!";
 $| = 1;
 Test::More->builder->output('/dev/null');
 Test::More->builder->failure_output('/dev/null');
