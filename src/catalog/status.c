@@ -205,9 +205,9 @@ log_status(const Status *status)
 
 	if (status->error != NULL && (status->state == CONNECTOR_RETRYING || status->state == CONNECTOR_FAILED))
 		ereport(LOG, (errmsg("connector \"%s\" is now %s: %s", status->name, name, status->error),
-					  status->hint != NULL ? errhint("%s", status->hint) : 0));
+					  status->hint != NULL ? errhint("%s", status->hint) : 0, errhidecontext(true)));
 	else
-		ereport(LOG, (errmsg("connector \"%s\" is now %s", status->name, name)));
+		ereport(LOG, (errmsg("connector \"%s\" is now %s", status->name, name), errhidecontext(true)));
 }
 
 /* Inside a session. */
