@@ -225,7 +225,7 @@ constant_fixed(const DeltaField *field, const PartitionValue *value, struct Arro
 	else if (field->kind == DELTA_TYPE_DOUBLE)
 		slot = &value->floating;
 	else if (field->kind == DELTA_TYPE_DECIMAL)
-		slot = &value->decimal;
+		slot = value->decimal;
 	fill(slots, slot, width, out->length);
 	return true;
 }

@@ -404,8 +404,8 @@ typedef struct PartitionValue
 	bool is_null;
 	int64_t integer; /* integers, boolean, date (days), timestamps (microseconds, UTC) */
 	double floating;
-	__int128 decimal; /* unscaled */
-	Span bytes;       /* string, binary */
+	uint64_t decimal[2]; /* unscaled, low half first; no __int128, which an arena does not align for */
+	Span bytes;          /* string, binary */
 } PartitionValue;
 
 /* "text" null data: null.  Strings and binary point into "text" or the arena. */

@@ -227,7 +227,7 @@ parse_floating(Span text, bool is_single, double *out)
 
 /* Digits with a point and an exponent, as an integer of the column's scale. */
 static bool
-parse_decimal(Span text, int precision, int scale, __int128 *out)
+parse_decimal(Span text, int precision, int scale, uint64_t out[2])
 {
 	Text rest = {text.data, text.data + text.length};
 	bool negative = take_character(&rest, '-');
@@ -274,7 +274,9 @@ parse_decimal(Span text, int precision, int scale, __int128 *out)
 			return false;
 		value /= 10;
 	}
-	*out = negative ? -value : value;
+	if (negative)
+		value = -value;
+	memcpy(out, &value, sizeof(value));
 	return any;
 }
 
@@ -339,7 +341,7 @@ parse_value(const DeltaField *field, Span span, const char *timezone, PartitionV
 		case DELTA_TYPE_DOUBLE:
 			return parse_floating(span, field->kind == DELTA_TYPE_FLOAT, &out->floating);
 		case DELTA_TYPE_DECIMAL:
-			return parse_decimal(span, field->precision, field->scale, &out->decimal);
+			return parse_decimal(span, field->precision, field->scale, out->decimal);
 		case DELTA_TYPE_BOOLEAN:
 			return parse_boolean(span, &out->integer);
 		case DELTA_TYPE_DATE:

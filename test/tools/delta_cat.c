@@ -44,7 +44,7 @@ typedef struct Cat
 static bool
 flush_lines(Cat *cat)
 {
-	if (fwrite(cat->line.data, 1, cat->line.length, cat->file) != cat->line.length)
+	if (cat->line.length > 0 && fwrite(cat->line.data, 1, cat->line.length, cat->file) != cat->line.length)
 		return ingest_fail(&cat->error, INGEST_ERROR_TRANSIENT, "cannot write to a temporary file");
 	cat->line.length = 0;
 	return true;
