@@ -358,6 +358,7 @@ batch_add_move(ChangeBatch *batch, const PositionMove *move, IngestError *error)
 
 	if (!copy_name(batch, &copy.topic, previous == NULL ? NULL : previous->topic, error) ||
 		!copy_name(batch, &copy.commit_identity, previous == NULL ? NULL : previous->commit_identity, error) ||
+		!copy_name(batch, &copy.schema_json, previous == NULL ? NULL : previous->schema_json, error) ||
 		!list_reserve(batch, (void **) &batch->moves, batch->move_count, &batch->move_capacity, sizeof(PositionMove),
 					  error))
 		return false;

@@ -157,6 +157,7 @@ typedef struct PositionMove
 	int64_t rows_read;           /* DELTA_FILE: physical rows passed by this move */
 	int64_t rows_masked;         /* DELTA_FILE: of those, under the deletion vector */
 	const char *commit_identity; /* DELTA_VERSION: identity of the last commit passed */
+	const char *schema_json;     /* DELTA_VERSION: in force after the move; null = as it was */
 	int32_t plan;                /* DATAGEN */
 } PositionMove;
 

@@ -260,22 +260,25 @@ static bool
 move_delta_version(int64 connector_id, int64 epoch, const ChangeBatch *batch)
 {
 	static CatalogQuery query = {
-		.sql = "UPDATE feldera.delta_position d SET next_version = $4, commit_identity = $5 FROM feldera.progress p "
+		.sql = "UPDATE feldera.delta_position d SET next_version = $4, commit_identity = $5, "
+			   "schema_json = coalesce($6, d.schema_json) FROM feldera.progress p "
 			   "WHERE d.connector_id = $1 AND p.connector_id = $1 AND p.epoch = $2 AND d.next_version = $3",
-		.argument_count = 5,
-		.argument_types = {INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID},
+		.argument_count = 6,
+		.argument_types = {INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID},
 	};
 	int count;
 	PositionMove *moves = collect_moves(batch, POSITION_DELTA_VERSION, &count);
 
 	for (int i = 0; i < count; i++)
 	{
-		Datum values[5] = {Int64GetDatum(connector_id), Int64GetDatum(epoch), Int64GetDatum(moves[i].expected),
+		Datum values[6] = {Int64GetDatum(connector_id), Int64GetDatum(epoch), Int64GetDatum(moves[i].expected),
 						   Int64GetDatum(moves[i].next)};
-		bool nulls[5] = {false};
+		bool nulls[6] = {false};
 
 		nulls[4] = moves[i].commit_identity == NULL;
 		values[4] = nulls[4] ? (Datum) 0 : catalog_text(moves[i].commit_identity);
+		nulls[5] = moves[i].schema_json == NULL;
+		values[5] = nulls[5] ? (Datum) 0 : catalog_text(moves[i].schema_json);
 		if (catalog_execute(&query, values, nulls) != 1)
 			return false;
 	}

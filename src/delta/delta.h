@@ -75,6 +75,10 @@ extern bool delta_first_version(DeltaTable *table, int64_t *version, const Inges
 extern bool delta_version_at(DeltaTable *table, int64_t time_ms, int64_t *version, const IngestCancel *cancel,
 							 IngestError *error) INGEST_MUST_CHECK;
 
+/* The schema in force at a version (-1 = latest), without the files; the caller releases it. */
+extern bool delta_schema_load(DeltaTable *table, int64_t version, DeltaSchema **out, const IngestCancel *cancel,
+							  IngestError *error) INGEST_MUST_CHECK;
+
 /* The table at a version: schema, and the live files in bytewise order of the path. */
 typedef struct DeltaSnapshot
 {

@@ -351,9 +351,6 @@ extern void checkpoint_close(CheckpointReader *reader);
 /* snapshot.c */
 /* A commit did not parse: TRANSIENT in place of CORRUPT where it may still be being written.  Returns false. */
 extern bool log_parse_failed(const ActionReader *reader, const StorageObject *object, IngestError *error);
-/* Schema in force at a version, without its files. */
-extern bool delta_schema_load(DeltaTable *table, int64_t version, DeltaSchema **out, const IngestCancel *cancel,
-							  IngestError *error) INGEST_MUST_CHECK;
 
 /* commit.c: a commitInfo's in-commit timestamp, or the writer's clock, or 0. */
 extern int64_t commit_info_time(Span json, bool *in_commit);

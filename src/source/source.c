@@ -47,7 +47,7 @@ struct Source
 };
 
 /* The registry, null-terminated. */
-static const SourceRoutine *const routines[] = {&kafka_input_routine, NULL};
+static const SourceRoutine *const routines[] = {&delta_table_input_routine, &kafka_input_routine, NULL};
 
 static const SourceRoutine *
 find_routine(const char *transport)
@@ -62,7 +62,7 @@ find_routine(const char *transport)
 const char *
 source_transport_names(void)
 {
-	return "datagen, kafka_input";
+	return "datagen, delta_table_input, kafka_input";
 }
 
 /* Is this key of transport.config shown as ***?  False also for an unknown transport. */

@@ -193,6 +193,12 @@ storage_uri(const Storage *storage)
 	return storage->uri;
 }
 
+bool
+storage_is_local(const Storage *storage)
+{
+	return strcmp(storage->routine->scheme, "file") == 0;
+}
+
 void
 storage_on_retry(Storage *storage,
 				 void (*retrying)(void *state, const IngestError *cause, int attempt, int64_t wait_ms), void *state)

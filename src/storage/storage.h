@@ -59,6 +59,9 @@ extern bool storage_option_is_secret(const char *key);
 /* The URI without user-info, for messages and views. */
 extern const char *storage_uri(const Storage *storage);
 
+/* Files of this machine: reading ahead gains nothing. */
+extern bool storage_is_local(const Storage *storage);
+
 /*
  * Called on the reading thread before each wait for a retry; set before the first call, must not block.
  * "cause" is what failed; "attempt" counts from 1 and starts again after progress.

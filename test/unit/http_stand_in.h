@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ typedef struct StandIn
 	pthread_t acceptor;
 	pthread_t threads[STAND_IN_MOST];
 	int sockets[STAND_IN_MOST];
-	volatile bool stopping;
+	atomic_bool stopping;
 } StandIn;
 
 typedef struct StandInConnection
