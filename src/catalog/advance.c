@@ -142,6 +142,8 @@ join_move(PositionMove *first, const PositionMove *second)
 	first->rows_masked += second->rows_masked;
 	if (second->commit_identity != NULL)
 		first->commit_identity = second->commit_identity;
+	if (second->schema_json != NULL)
+		first->schema_json = second->schema_json;
 }
 
 /* The moves of one kind, one for each place; *count of them. */
