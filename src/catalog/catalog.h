@@ -126,10 +126,10 @@ typedef struct CatalogDeclaration
 } CatalogDeclaration;
 
 /*
- * Begin a run: epoch + 1, and the attempt mark where "attempt" is asked for.  Null where the connector is gone,
- * paused, or not to run (the worker then leaves with exit code 0).
+ * Begin a run: epoch + 1, and the attempt mark.  Null where the connector is gone or not to run (the worker then
+ * leaves with exit code 0); "probe": it may be paused, or wait for its labels.
  */
-extern CatalogDeclaration *catalog_begin_run(int64 connector_id, bool attempt);
+extern CatalogDeclaration *catalog_begin_run(int64 connector_id, bool probe);
 extern void catalog_clear_attempt(int64 connector_id, int64 epoch);
 
 /* The stored position, or null where nothing is stored.  Delta plans come without their finished files. */

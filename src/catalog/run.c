@@ -9,8 +9,8 @@
  *
  * The attempt mark says "began, neither committed nor ended yet".  It is found open at the next
  * start only when the server crashed in between, and then counts as a crash mark.  A probe (the
- * short run right after the declaration) reads no row, sets no mark, and runs also while the
- * connector is paused or waits.
+ * short run right after the declaration) takes it like any run, since it hears the same foreign bytes; it
+ * reads no row, and runs also while the connector is paused or waits.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,21 +22,20 @@
 
 /* The next epoch, and the mark; false where the run must not begin. */
 static bool
-take_epoch(int64 connector_id, bool attempt)
+take_epoch(int64 connector_id, bool probe)
 {
 	static CatalogQuery query = {
 		.sql = "UPDATE feldera.progress p SET epoch = p.epoch + 1, "
-			   "crash_marks = p.crash_marks + CASE WHEN $2 AND p.attempt_open THEN 1 ELSE 0 END, "
-			   "attempt_open = p.attempt_open OR $2, "
-			   "started_at = CASE WHEN $2 THEN coalesce(p.started_at, clock_timestamp()) ELSE p.started_at END "
+			   "crash_marks = p.crash_marks + p.attempt_open::integer, attempt_open = true, "
+			   "started_at = CASE WHEN $2 THEN p.started_at ELSE coalesce(p.started_at, clock_timestamp()) END "
 			   "FROM feldera.connector c JOIN feldera.status s USING (connector_id) "
 			   "WHERE p.connector_id = $1 AND c.connector_id = $1 "
 			   "AND feldera.is_adopted(c.adopted, c.database_oid, c.system_identifier) "
-			   "AND s.state <> 'failed' AND (NOT $2 OR (NOT c.paused AND c.released_at IS NOT NULL))",
+			   "AND s.state <> 'failed' AND ($2 OR (NOT c.paused AND c.released_at IS NOT NULL))",
 		.argument_count = 2,
 		.argument_types = {INT8OID, BOOLOID},
 	};
-	Datum values[2] = {Int64GetDatum(connector_id), BoolGetDatum(attempt)};
+	Datum values[2] = {Int64GetDatum(connector_id), BoolGetDatum(probe)};
 
 	return catalog_execute(&query, values, NULL) == 1;
 }
@@ -77,13 +76,13 @@ read_declaration(int64 connector_id, MemoryContext context)
 }
 
 CatalogDeclaration *
-catalog_begin_run(int64 connector_id, bool attempt)
+catalog_begin_run(int64 connector_id, bool probe)
 {
 	CatalogSession session;
 	CatalogDeclaration *declaration = NULL;
 
 	catalog_session_begin(&session);
-	if (take_epoch(connector_id, attempt))
+	if (take_epoch(connector_id, probe))
 		declaration = read_declaration(connector_id, session.caller);
 	catalog_session_end(&session);
 	return declaration;

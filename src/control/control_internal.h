@@ -56,6 +56,7 @@ typedef enum SlotOutcome
 {
 	OUTCOME_NONE,     /* it said nothing: terminated, or could not connect */
 	OUTCOME_STOPPED,  /* asked to stop, or nothing to do */
+	OUTCOME_FENCED,   /* the position or the epoch is another one */
 	OUTCOME_FINISHED, /* the end of the source, or of the probe */
 	OUTCOME_FAILED    /* sqlstate, message and hint are set */
 } SlotOutcome;
@@ -181,8 +182,8 @@ extern bool control_stop_requested(void);
 extern int control_stop_database(Oid database, bool with_supervisor);
 extern void control_stop_slot(int index, uint32 generation);
 
-/* Drop reservations whose process never came; true when any was dropped. */
-extern bool control_collect_reservations(void);
+/* Drop reservations whose process never came. */
+extern void control_collect_reservations(void);
 extern void control_free_slot(int index, uint32 generation);
 extern void control_lock(LWLockMode mode);
 extern void control_unlock(void);
@@ -259,7 +260,8 @@ typedef struct WorkerRun
 typedef enum RunResult
 {
 	RUN_GOES_ON,        /* inside worker_loop only */
-	RUN_STOPPED,        /* asked to, fenced, or nothing to do */
+	RUN_STOPPED,        /* asked to, or nothing to do */
+	RUN_FENCED,         /* the epoch or the position is not ours any more */
 	RUN_FINISHED,       /* the end of the source */
 	RUN_TARGET_CHANGED, /* DDL: describe the target again */
 	RUN_FAILED          /* the source's error is in *failure */

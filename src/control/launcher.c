@@ -399,7 +399,7 @@ cycle(TimestampTz *last_scan)
 		scan_databases();
 		*last_scan = GetCurrentTimestamp();
 	}
-	(void) control_collect_reservations();
+	control_collect_reservations();
 	collect_ended();
 	collect_orphans();
 	if (!control_enabled)

@@ -261,11 +261,10 @@ control_free_slot(int index, uint32 generation)
 	control_unlock();
 }
 
-bool
+void
 control_collect_reservations(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	bool any = false;
 
 	control_lock(LW_EXCLUSIVE);
 	for (int i = 0; i < control_shared->slot_count; i++)
@@ -273,13 +272,9 @@ control_collect_reservations(void)
 		ProcessSlot *slot = &control_shared->slots[i];
 
 		if (slot->phase == SLOT_RESERVED && TimestampDifferenceExceeds(slot->reserved_at, now, RESERVATION_LIMIT_MS))
-		{
 			free_locked(slot);
-			any = true;
-		}
 	}
 	control_unlock();
-	return any;
 }
 
 /* ---- the process itself --------------------------------------------------------- */

@@ -95,13 +95,14 @@ typedef struct Action
 /* What is remembered of a connector, by this process only. */
 typedef struct ConnectorMemory
 {
-	int64 connector_id; /* key */
-	int64 probed;       /* declaration whose probe ended without storing anything */
-	int probe_failures; /* in a row */
-	TimestampTz probe_not_before;
-	char probe_error[256]; /* told last */
-	bool queued;           /* told, not started since */
-	uint64 definition;     /* of the target that it has failed with */
+	int64 connector_id;           /* key */
+	TimestampTz not_before;       /* of its next process */
+	int64 probed;                 /* declaration whose probe ended without storing anything */
+	int probe_failures;           /* in a row */
+	TimestampTz probe_not_before; /* of its next probe */
+	char probe_error[256];        /* told last */
+	bool queued;                  /* told, not started since */
+	uint64 definition;            /* of the target that it has failed with */
 } ConnectorMemory;
 
 typedef struct Cycle
@@ -201,6 +202,19 @@ remember(int64 connector_id)
 	return memory;
 }
 
+/* Forget connectors that were dropped. */
+static void
+forget_undeclared(const Cycle *cycle)
+{
+	HASH_SEQ_STATUS scan;
+	ConnectorMemory *memory;
+
+	hash_seq_init(&scan, connector_memory);
+	while ((memory = hash_seq_search(&scan)) != NULL)
+		if (find_connector(cycle, memory->connector_id) == NULL)
+			(void) hash_search(connector_memory, &memory->connector_id, HASH_REMOVE, NULL);
+}
+
 /* ---- what the workers that left have said ------------------------------------------------- */
 
 static TimestampTz
@@ -214,7 +228,7 @@ retry_time(int failures)
 }
 
 static void
-record_failure(const CatalogConnector *connector, const SlotReport *report)
+record_failure(const CatalogConnector *connector, const SlotReport *report, TimestampTz retry_at)
 {
 	const char *hint = report->hint[0] != '\0' ? report->hint : NULL;
 
@@ -222,7 +236,7 @@ record_failure(const CatalogConnector *connector, const SlotReport *report)
 		catalog_set_state(connector->connector_id, CONNECTOR_FAILED, report->sqlstate, report->message, hint, 0);
 	else
 		catalog_set_state(connector->connector_id, CONNECTOR_RETRYING, report->sqlstate, report->message, hint,
-						  retry_time(connector->retries));
+						  retry_at);
 }
 
 /* A process that left without a word was terminated, or never got a connection. */
@@ -243,7 +257,7 @@ explain_silence(const ProcessSlot *ended, SlotReport *report)
 	strlcpy(report->hint, "The server's log has the reason.", sizeof(report->hint));
 }
 
-/* A probe of a connector that does not run: its error is shown, its state stays what it was. */
+/* A probe of a paused connector: the error is shown, the state stays what it was. */
 static void
 record_probe_failure(const CatalogConnector *connector, const SlotReport *report)
 {
@@ -253,10 +267,10 @@ record_probe_failure(const CatalogConnector *connector, const SlotReport *report
 	memory->probe_not_before = retry_time(memory->probe_failures++);
 	strlcpy(memory->probe_error, report->message, sizeof(memory->probe_error));
 	if (report->permanent || !connector->paused)
-		record_failure(connector, report);
+		record_failure(connector, report, memory->probe_not_before);
 	else if (!told)
 	{
-		record_failure(connector, report);
+		record_failure(connector, report, memory->probe_not_before);
 		catalog_set_state(connector->connector_id, CONNECTOR_PAUSED, NULL, NULL, NULL, 0);
 	}
 }
@@ -266,26 +280,32 @@ harvest(Cycle *cycle, const ProcessSlot *ended)
 {
 	const CatalogConnector *connector = find_connector(cycle, ended->connector_id);
 	SlotReport report = ended->report;
+	ConnectorMemory *memory;
 
 	if (connector == NULL)
 		return;
-	if (ended->kind == SLOT_WORKER && ended->begun && !ended->settled &&
-		find_slot(cycle, connector->connector_id) == NULL)
+	if (ended->begun && !ended->settled && find_slot(cycle, connector->connector_id) == NULL)
 		catalog_clear_attempt(connector->connector_id, connector->epoch);
 	/* Whoever has taken the next epoch since then has also decided what comes next. */
 	if (ended->begun && ended->epoch != connector->epoch)
 		return;
+	memory = remember(connector->connector_id);
 	if (report.outcome == OUTCOME_NONE && !ended->stop_requested)
 		explain_silence(ended, &report);
+	if (report.outcome == OUTCOME_FENCED)
+		report.outcome = OUTCOME_FAILED;
 	if (report.outcome == OUTCOME_FAILED && ended->kind == SLOT_PROBE)
 		record_probe_failure(connector, &report);
 	else if (report.outcome == OUTCOME_FAILED)
 	{
-		record_failure(connector, &report);
-		remember(connector->connector_id)->definition = ended->definition;
+		record_failure(connector, &report, retry_time(connector->retries));
+		memory->definition = ended->definition;
 	}
 	else if (report.outcome == OUTCOME_FINISHED && ended->kind == SLOT_PROBE)
-		remember(connector->connector_id)->probed = connector->declaration;
+		memory->probed = connector->declaration;
+	else if (report.outcome == OUTCOME_STOPPED && !ended->stop_requested)
+		/* It found nothing to do where we had seen something: do not ask again at once. */
+		memory->not_before = retry_time(0);
 }
 
 /* True where anything was recorded, so that the list is to be read again. */
@@ -378,36 +398,6 @@ role_can_connect(const CatalogConnector *connector)
 	return allowed;
 }
 
-/* Paused or waiting: only the probe may run. */
-static void
-decide_probe(Cycle *cycle, const CatalogConnector *connector)
-{
-	ConnectorMemory *memory = remember(connector->connector_id);
-
-	if (connector->probed || memory->probed == connector->declaration)
-		return;
-	if (memory->probe_not_before > cycle->now)
-	{
-		look_again_at(cycle, memory->probe_not_before);
-		return;
-	}
-	if (role_can_connect(connector))
-		(void) add_action(cycle, ACTION_PROBE, connector);
-}
-
-static void
-decide_held(Cycle *cycle, const CatalogConnector *connector, const SeenSlot *seen)
-{
-	bool probe_failing = connector->state == CONNECTOR_RETRYING && !connector->probed;
-
-	if (connector->paused)
-		set_plain_state(connector, CONNECTOR_PAUSED);
-	else if (!probe_failing)
-		set_plain_state(connector, CONNECTOR_WAITING);
-	if (seen == NULL)
-		decide_probe(cycle, connector);
-}
-
 /* Is this connector a suspect of a crash, and has it to wait (or did it fail) for that? */
 static bool
 held_as_suspect(Cycle *cycle, CatalogConnector *connector, bool *suspect)
@@ -431,30 +421,55 @@ held_as_suspect(Cycle *cycle, CatalogConnector *connector, bool *suspect)
 	}
 	if (cycle->suspect_runs)
 	{
-		set_plain_state(connector, CONNECTOR_QUEUED);
+		if (!connector->paused && connector->released)
+			set_plain_state(connector, CONNECTOR_QUEUED);
 		return true;
 	}
 	*suspect = true;
 	return false;
 }
 
-/* Nothing holds it back any more. */
-static void
-decide_start(Cycle *cycle, CatalogConnector *connector)
+static TimestampTz
+may_begin_at(const CatalogConnector *connector, ActionKind kind)
 {
+	const ConnectorMemory *memory = remember(connector->connector_id);
+	TimestampTz when = memory->not_before;
+
+	if (kind == ACTION_PROBE)
+		return Max(when, memory->probe_not_before);
+	return connector->state == CONNECTOR_RETRYING ? Max(when, connector->retry_at) : when;
+}
+
+/* Begin a process, unless its last one or a crash has taught to wait. */
+static void
+begin(Cycle *cycle, ActionKind kind, CatalogConnector *connector)
+{
+	TimestampTz when = may_begin_at(connector, kind);
 	bool suspect;
 
-	if (held_as_suspect(cycle, connector, &suspect))
-		return;
-	if (connector->state == CONNECTOR_RETRYING && connector->retry_at > cycle->now)
+	if (when > cycle->now)
 	{
-		look_again_at(cycle, connector->retry_at);
+		look_again_at(cycle, when);
 		return;
 	}
-	if (!role_can_connect(connector))
+	if (held_as_suspect(cycle, connector, &suspect) || !role_can_connect(connector))
 		return;
 	cycle->suspect_runs |= suspect;
-	add_action(cycle, ACTION_START, connector)->suspect = suspect;
+	add_action(cycle, kind, connector)->suspect = suspect;
+}
+
+/* Paused or waiting: only the probe may run, once. */
+static void
+decide_held(Cycle *cycle, CatalogConnector *connector, const SeenSlot *seen)
+{
+	bool probe_failing = connector->state == CONNECTOR_RETRYING && !connector->probed;
+
+	if (connector->paused)
+		set_plain_state(connector, CONNECTOR_PAUSED);
+	else if (!probe_failing)
+		set_plain_state(connector, CONNECTOR_WAITING);
+	if (seen == NULL && !connector->probed && remember(connector->connector_id)->probed != connector->declaration)
+		begin(cycle, ACTION_PROBE, connector);
 }
 
 /* It has failed: is its target another one now?  Then it is tried again. */
@@ -493,7 +508,7 @@ decide(Cycle *cycle, CatalogConnector *connector)
 		bool probe = seen->slot->kind == SLOT_PROBE;
 		bool outdated = seen->slot->declaration != connector->declaration;
 
-		if (!connector->adopted || ended || outdated || (held && !probe) || seen->slot->stop_requested)
+		if (!connector->adopted || ended || outdated || held != probe || seen->slot->stop_requested)
 		{
 			Action *action = add_action(cycle, ACTION_STOP, connector);
 
@@ -508,7 +523,7 @@ decide(Cycle *cycle, CatalogConnector *connector)
 	if (held)
 		decide_held(cycle, connector, seen);
 	else if (seen == NULL)
-		decide_start(cycle, connector);
+		begin(cycle, ACTION_START, connector);
 }
 
 /* Fewer crash marks first, then in the order of declaration. */
@@ -647,12 +662,13 @@ consult_catalog(Cycle *cycle)
 	}
 	if (catalog_open_gates() > 0)
 		ForceSyncCommit();
+	decide_all(cycle);
 	if (TimestampDifferenceExceeds(trimmed_at, cycle->now, TRIM_MS))
 	{
 		catalog_trim();
+		forget_undeclared(cycle);
 		trimmed_at = cycle->now;
 	}
-	decide_all(cycle);
 	control_commit();
 	return true;
 }
@@ -694,7 +710,7 @@ supervise(void)
 
 	cycle.now = GetCurrentTimestamp();
 	cycle.next = TimestampTzPlusMilliseconds(cycle.now, SAFETY_CYCLE_MS);
-	(void) control_collect_reservations();
+	control_collect_reservations();
 	read_slots(&cycle);
 	if (!consult_catalog(&cycle))
 		leave_without_extension();

@@ -11,13 +11,15 @@
  *
  *		 target changed (DDL)	stop the source, begin "again" from the stored position
  *		 end of the source		recorded by the loop; exit 0
- *		 stopped or fenced		exit 0, nothing is written
+ *		 stopped				exit 0, nothing is written
+ *		 fenced					the same; the supervisor knows whether somebody took the next epoch, or
+ *								the position is not what this run has left there
  *		 the source failed		record the error in a transaction of its own; exit 1
  *		 an error was raised	caught here and nowhere else: abort, record, exit 1
  *		 FATAL (SIGTERM)		no more transaction; the supervisor records what happened
  *
  * A probe is the same process with a source that only asks: it stores what it learned and
- * leaves.  It neither takes the attempt mark nor changes the state.
+ * leaves.  It does not change the state.
  *
  * The attempt mark is committed and flushed before the source is opened: a crash from here on
  * must be found by the next start.
@@ -46,7 +48,7 @@
 static void
 crash_if_asked(const WorkerRun *run)
 {
-	if (!run->probe && control_debug_crash != NULL && strcmp(control_debug_crash, run->declaration->name) == 0)
+	if (control_debug_crash != NULL && strcmp(control_debug_crash, run->declaration->name) == 0)
 		raise(SIGSEGV);
 }
 
@@ -63,7 +65,7 @@ begin_run(WorkerRun *run)
 		return false;
 	}
 	old = MemoryContextSwitchTo(run->run_context);
-	run->declaration = catalog_begin_run(run->slot->connector_id, !run->probe);
+	run->declaration = catalog_begin_run(run->slot->connector_id, run->probe);
 	MemoryContextSwitchTo(old);
 	if (run->declaration != NULL && !run->probe)
 		catalog_set_state(run->declaration->connector_id, CONNECTOR_RUNNING, NULL, NULL, NULL, 0);
@@ -71,7 +73,7 @@ begin_run(WorkerRun *run)
 	control_commit();
 	if (run->declaration == NULL)
 		return false;
-	run->attempt_open = !run->probe;
+	run->attempt_open = true;
 	run->started_at = GetCurrentTimestamp();
 	live_begin(run->slot, run->declaration);
 	return true;
@@ -182,6 +184,10 @@ leave(WorkerRun *run, RunResult result, const IngestError *failure)
 		case RUN_FAILED:
 			worker_report_source_error(run, failure);
 			proc_exit(1);
+		case RUN_FENCED:
+			control_report(OUTCOME_FENCED, false, "40001",
+						   "the stored position is not the one that this run has moved from", NULL);
+			proc_exit(0);
 		default:
 			control_report(OUTCOME_STOPPED, false, NULL, NULL, NULL);
 			proc_exit(0);

@@ -108,7 +108,7 @@ store_pin(WorkerRun *run, const SourcePosition *pin)
 	if (!catalog_store_pin(run->declaration->connector_id, run->declaration->epoch, pin, true))
 	{
 		control_abort();
-		return RUN_STOPPED;
+		return RUN_FENCED;
 	}
 	if (!run->probe)
 		move_to_phase(run, worker_phase_of(pin));
@@ -221,7 +221,7 @@ apply_event(WorkerRun *run, ChangeBatch *batch)
 	{
 		run->batch = NULL;
 		abort_batch(run);
-		return RUN_STOPPED;
+		return RUN_FENCED;
 	}
 	run->batch = NULL;
 	if (batch->keep_open)
@@ -242,14 +242,19 @@ finish(WorkerRun *run)
 {
 	int64 id = run->declaration->connector_id;
 
-	if (run->probe)
-		return RUN_FINISHED;
 	if (!begin(run, "finishing"))
 		return RUN_STOPPED;
+	if (run->probe)
+	{
+		clear_attempt(run);
+		control_commit();
+		note_settled(run);
+		return RUN_FINISHED;
+	}
 	if (!catalog_complete_backfill(id, run->declaration->epoch))
 	{
 		control_abort();
-		return RUN_STOPPED;
+		return RUN_FENCED;
 	}
 	clear_attempt(run);
 	move_to_phase(run, "done");
@@ -325,7 +330,9 @@ keep_house(WorkerRun *run, long *timeout)
 	long flush = pgstat_report_stat(false);
 
 	*timeout = flush > 0 ? flush : -1;
-	if (run->probe || (!run->attempt_open && run->healthy))
+	if (run->probe)
+		run->healthy = true;
+	if (!run->attempt_open && run->healthy)
 		return true;
 	if ((run->attempt_open && settled <= 0) || (!run->healthy && healthy <= 0))
 	{
