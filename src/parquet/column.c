@@ -3,7 +3,7 @@
  * column.c
  *	  One leaf: the pages of its chunk into levels and values, some rows at a time.
  *
- * States of a LeafReader:
+ * States of a LeafReader (its page may be suspended besides, see column_page.c):
  *	no chunk	-> leaf_reader_start_chunk
  *	in a chunk	entries_left of the chunk lie in pages not yet begun, page_entries_left of the current page are not yet
  *				decoded, and a block of up to PARQUET_BLOCK entries has its levels decoded and waits to be taken
@@ -49,16 +49,18 @@ leaf_reader_release(LeafReader *leaf)
 
 /* Begin a row group.  The batch of the one before must have been taken. */
 bool
-leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size, IngestError *error)
+leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size, SharedRange *shared,
+						IngestError *error)
 {
 	if (chunk->type != leaf->node->type)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk of physical type %d where the schema has %d",
 						   (int) chunk->type, (int) leaf->node->type);
-	page_reader_start(&leaf->pages, leaf->file, chunk, window_size);
+	page_reader_start(&leaf->pages, leaf->file, chunk, window_size, shared);
 	dictionary_release(leaf->values.dictionary);
 	leaf->values.dictionary = NULL;
 	leaf->entries_left = chunk->value_count;
 	leaf->page_entries_left = 0;
+	leaf->suspended = false;
 	leaf->block_position = leaf->block_count = 0;
 	leaf->data_seen = false;
 	leaf->row_seen = false;
@@ -69,144 +71,6 @@ bool
 leaf_reader_at_end(const LeafReader *leaf)
 {
 	return leaf->entries_left == 0 && leaf->page_entries_left == 0 && leaf->block_position == leaf->block_count;
-}
-
-/* ---- pages ------------------------------------------------------------------------ */
-
-/* Take the bytes of one kind of levels from the front of a v1 page. */
-static bool
-start_v1_levels(LevelDecoder *decoder, uint8_t max_level, int32_t encoding, int32_t entries, const uint8_t **data,
-				size_t *length, IngestError *error)
-{
-	uint32_t width = bits_for_level(max_level);
-	uint64_t size;
-	size_t prefix = 0;
-
-	memset(decoder, 0, sizeof(*decoder));
-	decoder->max_level = max_level;
-	if (max_level == 0)
-		return true;
-	decoder->legacy = encoding == ENCODING_BIT_PACKED;
-	if (decoder->legacy)
-		size = ((uint64_t) entries * width + 7) / 8;
-	else if (encoding != ENCODING_RLE)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "levels in encoding %d", encoding);
-	else if (*length < 4)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "page ends inside its levels");
-	else
-	{
-		prefix = 4;
-		size = load_uint32(*data);
-	}
-	if (size > *length - prefix)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "levels of %llu bytes in a page with %zu left",
-						   (unsigned long long) size, *length - prefix);
-	decoder->data = *data + prefix;
-	decoder->bit_end = size * 8;
-	hybrid_init(&decoder->hybrid, decoder->data, (size_t) size, width);
-	*data += prefix + size;
-	*length -= prefix + (size_t) size;
-	return true;
-}
-
-/* The sizes were checked against the body when it was read. */
-static void
-start_v2_levels(LevelDecoder *decoder, uint8_t max_level, int32_t size, const uint8_t **data, size_t *length)
-{
-	memset(decoder, 0, sizeof(*decoder));
-	decoder->max_level = max_level;
-	hybrid_init(&decoder->hybrid, *data, (size_t) size, bits_for_level(max_level));
-	*data += size;
-	*length -= (size_t) size;
-}
-
-static bool
-start_data_page(LeafReader *leaf, IngestError *error)
-{
-	const PageHeader *header = &leaf->pages.header;
-	const uint8_t *data;
-	size_t length;
-
-	if (!page_reader_body(&leaf->pages, &data, &length, error))
-		return false;
-	if (header->type == PAGE_DATA_V2)
-	{
-		start_v2_levels(&leaf->repetition_decoder, leaf->max_repetition, header->repetition_length, &data, &length);
-		start_v2_levels(&leaf->definition_decoder, leaf->max_definition, header->definition_length, &data, &length);
-	}
-	else if (!start_v1_levels(&leaf->repetition_decoder, leaf->max_repetition, header->repetition_encoding,
-							  header->value_count, &data, &length, error) ||
-			 !start_v1_levels(&leaf->definition_decoder, leaf->max_definition, header->definition_encoding,
-							  header->value_count, &data, &length, error))
-		return false;
-	if (leaf->type->layout != LAYOUT_NULL &&
-		!value_decoder_start(&leaf->values, leaf->type, header->encoding, data, length, error))
-		return false;
-	leaf->page_is_dictionary = value_decoder_is_dictionary(&leaf->values);
-	leaf->page_entries_left = header->value_count;
-	leaf->entries_left -= header->value_count;
-	leaf->data_seen = true;
-	return true;
-}
-
-static bool
-start_dictionary_page(LeafReader *leaf, IngestError *error)
-{
-	const PageHeader *header = &leaf->pages.header;
-	const uint8_t *data;
-	size_t length;
-
-	if (leaf->values.dictionary != NULL || leaf->data_seen)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "a dictionary page that is not the first page");
-	if (header->encoding != ENCODING_PLAIN && header->encoding != ENCODING_PLAIN_DICTIONARY)
-		return ingest_fail(error, INGEST_ERROR_CORRUPT, "dictionary in encoding %d", header->encoding);
-	if (leaf->type->layout == LAYOUT_NULL)
-		return true;
-	return page_reader_body(&leaf->pages, &data, &length, error) &&
-		   dictionary_create(leaf->type, data, length, header->value_count, leaf->file->options.max_page_size,
-							 &leaf->values.dictionary, error);
-}
-
-/* Go to the next data page's header, loading a dictionary on the way. */
-static bool
-find_data_page(LeafReader *leaf, IngestError *error)
-{
-	const PageHeader *header = &leaf->pages.header;
-
-	for (;;)
-	{
-		bool end;
-
-		if (!page_reader_next(&leaf->pages, &end, error))
-			return false;
-		if (end)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld values early",
-							   (long long) leaf->entries_left);
-		if (header->type == PAGE_DICTIONARY)
-		{
-			if (!start_dictionary_page(leaf, error))
-				return ingest_context(error, "dictionary page at offset %llu",
-									  (unsigned long long) leaf->pages.header_offset);
-			continue;
-		}
-		if (header->type != PAGE_DATA && header->type != PAGE_DATA_V2)
-			continue;
-		if (header->value_count < 0 || header->value_count > leaf->entries_left)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "page of %d values at offset %llu where %lld are left",
-							   header->value_count, (unsigned long long) leaf->pages.header_offset,
-							   (long long) leaf->entries_left);
-		return true;
-	}
-}
-
-static bool
-next_data_page(LeafReader *leaf, IngestError *error)
-{
-	if (!find_data_page(leaf, error))
-		return false;
-	if (!start_data_page(leaf, error))
-		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
-	return true;
 }
 
 /* ---- entries ---------------------------------------------------------------------- */
@@ -221,7 +85,7 @@ fill_block(LeafReader *leaf, IngestError *error)
 		 !level_decoder_read(&leaf->repetition_decoder, leaf->block_repetitions, count, error)) ||
 		(leaf->max_definition > 0 &&
 		 !level_decoder_read(&leaf->definition_decoder, leaf->block_definitions, count, error)))
-		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
+		return leaf_page_context(leaf, error);
 	leaf->page_entries_left -= (int64_t) count;
 	leaf->block_position = 0;
 	leaf->block_count = count;
@@ -317,7 +181,8 @@ read_values(LeafReader *leaf, size_t count, size_t byte_limit, size_t *done, Ing
 		batch->value_count = batch->variable.count;
 	}
 	if (!good)
-		return ingest_context(error, "data page at offset %llu", (unsigned long long) leaf->pages.header_offset);
+		return leaf_page_context(leaf, error);
+	leaf->page_values_read += *done;
 	return true;
 }
 
@@ -421,7 +286,7 @@ ensure_block(LeafReader *leaf, bool *more, IngestError *error)
 			*more = false;
 			return true;
 		}
-		if (!next_data_page(leaf, error))
+		if (!leaf_find_data_page(leaf, error) || !leaf_start_data_page(leaf, error))
 			return false;
 	}
 	return true;
@@ -434,6 +299,8 @@ leaf_reader_fill(LeafReader *leaf, int64_t rows, size_t byte_limit, const Ingest
 	size_t hard_limit = leaf->file->options.max_page_size;
 	bool nested = leaf->max_repetition > 0;
 
+	if (!leaf_resume_page(leaf, error))
+		return false;
 	while (nested || batch->row_count < rows)
 	{
 		size_t bytes = leaf_batch_bytes(batch, leaf->type);
@@ -465,19 +332,22 @@ leaf_reader_fill(LeafReader *leaf, int64_t rows, size_t byte_limit, const Ingest
 
 /* ---- passing over rows -------------------------------------------------------------- */
 
-/* Decode and drop the values of the block's next entries. */
+/* Pass over entries of the block, decoding their values for nothing. */
 static bool
 drop_entries(LeafReader *leaf, int64_t rows, int64_t *dropped, IngestError *error)
 {
-	size_t taken;
-	LeafBatch *batch = &leaf->batch;
+	size_t entries = leaf->block_count - leaf->block_position;
+	size_t values;
 
-	if (!begin_batch(leaf, rows, PARQUET_MAX_BATCH_BYTES, error) ||
-		!take_from_block(leaf, rows, PARQUET_MAX_BATCH_BYTES, &taken, error))
-		return false;
-	*dropped = batch->row_count;
-	leaf_batch_release(batch);
-	return taken > 0 || ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk starts inside a row");
+	if ((int64_t) entries > rows)
+		entries = (size_t) rows;
+	values = count_values(leaf, entries);
+	if (leaf->type->layout != LAYOUT_NULL && !value_decoder_skip(&leaf->values, values, error))
+		return leaf_page_context(leaf, error);
+	leaf->page_values_read += values;
+	leaf->block_position += entries;
+	*dropped = (int64_t) entries;
+	return true;
 }
 
 /* Flat columns: pages that end before the target are not even read. */
@@ -488,14 +358,11 @@ skip_whole_pages(LeafReader *leaf, int64_t *rows, IngestError *error)
 	{
 		if (leaf->entries_left == 0)
 			return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld rows early", (long long) *rows);
-		if (!find_data_page(leaf, error))
+		if (!leaf_find_data_page(leaf, error))
 			return false;
 		if (leaf->pages.header.value_count > *rows)
 		{
-			if (!start_data_page(leaf, error))
-				return ingest_context(error, "data page at offset %llu",
-									  (unsigned long long) leaf->pages.header_offset);
-			return true;
+			return leaf_start_data_page(leaf, error);
 		}
 		leaf->entries_left -= leaf->pages.header.value_count;
 		leaf->data_seen = true;

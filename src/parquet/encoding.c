@@ -116,7 +116,8 @@ value_decoder_release(ValueDecoder *decoder)
 	free(decoder->previous);
 	free(decoder->scratch);
 	variable_release(&decoder->scratch_variable);
-	decoder->previous = decoder->scratch = NULL;
+	free(decoder->skipped);
+	decoder->previous = decoder->scratch = decoder->skipped = NULL;
 }
 
 /* Byte arrays as physical values into decoder->scratch_variable, at least one. */
@@ -272,4 +273,39 @@ value_decoder_read_variable(ValueDecoder *decoder, VariableValues *values, size_
 		default:
 			return wrong_encoding(decoder, error);
 	}
+}
+
+/* Decode some values for nothing: there is no other way to know where the next one starts. */
+static bool
+skip_some(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
+{
+	uint32_t indices[PARQUET_BLOCK];
+	size_t width = (size_t) decoder->type->width;
+	size_t most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
+
+	if (value_decoder_is_dictionary(decoder))
+	{
+		*done = count;
+		return value_decoder_read_indices(decoder, indices, count, error);
+	}
+	if (decoder->type->layout == LAYOUT_VARIABLE)
+		return read_scratch_variable(decoder, count, done, error);
+	*done = count < most ? count : most;
+	if (decoder->skipped == NULL && (decoder->skipped = malloc(most * width)) == NULL)
+		return ingest_out_of_memory(error);
+	return value_decoder_read_fixed(decoder, decoder->skipped, *done, error);
+}
+
+bool
+value_decoder_skip(ValueDecoder *decoder, uint64_t count, IngestError *error)
+{
+	while (count > 0)
+	{
+		size_t done = 0;
+
+		if (!skip_some(decoder, count < PARQUET_BLOCK ? (size_t) count : PARQUET_BLOCK, &done, error))
+			return false;
+		count -= done;
+	}
+	return true;
 }

@@ -24,23 +24,31 @@
 #define KEPT_BUFFER (4u << 20) /* a page buffer grown beyond this shrinks again with the next small page */
 
 void
-page_reader_start(PageReader *pages, const ParquetFile *file, const ColumnChunk *chunk, size_t window_size)
+page_reader_start(PageReader *pages, const ParquetFile *file, const ColumnChunk *chunk, size_t window_size,
+				  SharedRange *shared)
 {
 	pages->file = file;
 	pages->codec = chunk->codec;
 	pages->position = chunk->start;
-	chunk_stream_start(&pages->stream, file, chunk->start, chunk->end, window_size);
+	chunk_stream_start(&pages->stream, file, chunk->start, chunk->end, window_size, shared);
+}
+
+/* Give back the bytes of the chunk and of the page; both are read again when needed. */
+void
+page_reader_release_bytes(PageReader *pages)
+{
+	chunk_stream_release(&pages->stream);
+	free(pages->buffer);
+	pages->buffer = NULL;
+	pages->buffer_capacity = 0;
 }
 
 void
 page_reader_release(PageReader *pages)
 {
-	chunk_stream_release(&pages->stream);
+	page_reader_release_bytes(pages);
 	codec_context_free(pages->codec_context);
-	free(pages->buffer);
 	pages->codec_context = NULL;
-	pages->buffer = NULL;
-	pages->buffer_capacity = 0;
 }
 
 /* Ask for more and more bytes until the header is whole: statistics inside may take megabytes. */

@@ -11,6 +11,7 @@
  *	codec		one compressed run of bytes -> its exact decompressed size
  *	levels		RLE/bit-packed hybrid, repetition and definition levels
  *	encoding_*	the bytes of a page -> values
+ *	ranges		which bytes of a row group are read together
  *	chunk		a column chunk in windows of bounded size
  *	page		the next page of a chunk: header, checksum, decompression
  *	column		one leaf: pages -> levels and values of some rows
@@ -510,6 +511,7 @@ typedef struct ValueDecoder
 	size_t stream_length; /* BYTE_STREAM_SPLIT: values in each stream */
 	size_t stream_index;
 	uint8_t *scratch; /* physical values before conversion, made on first need */
+	uint8_t *skipped; /* values passed over, likewise */
 	VariableValues scratch_variable;
 } ValueDecoder;
 
@@ -525,6 +527,8 @@ value_decoder_read_fixed(ValueDecoder *decoder, uint8_t *out, size_t count, Inge
  * "byte_limit". */
 extern bool value_decoder_read_variable(ValueDecoder *decoder, VariableValues *values, size_t count, size_t byte_limit,
 										size_t *done, IngestError *error) INGEST_MUST_CHECK;
+/* Pass over values. */
+extern bool value_decoder_skip(ValueDecoder *decoder, uint64_t count, IngestError *error) INGEST_MUST_CHECK;
 /* Dictionary indices, checked against the dictionary. */
 extern bool
 value_decoder_read_indices(ValueDecoder *decoder, uint32_t *out, size_t count, IngestError *error) INGEST_MUST_CHECK;
@@ -557,12 +561,21 @@ byte_stream_split_read(ValueDecoder *decoder, uint8_t *out, size_t count, Ingest
 
 /* ---- chunk and page --------------------------------------------------------------- */
 
+/* Bytes of several small chunks that lie near each other, read at once when the first of them is needed. */
+typedef struct SharedRange
+{
+	uint64_t offset;
+	size_t length;
+	uint8_t *data; /* null until then */
+} SharedRange;
+
 /* Bytes of a column chunk, read in windows. */
 typedef struct ChunkStream
 {
 	const ParquetFile *file;
 	uint64_t end;
-	size_t window_size; /* bytes to read at a time */
+	SharedRange *shared; /* the whole chunk is in it; or null */
+	size_t window_size;  /* bytes to read at a time */
 	uint8_t *window;
 	size_t window_capacity;
 	uint64_t window_offset; /* file offset of window[0] */
@@ -570,17 +583,24 @@ typedef struct ChunkStream
 	uint64_t hinted; /* prefetch hints were given up to here */
 } ChunkStream;
 
-extern void
-chunk_stream_start(ChunkStream *stream, const ParquetFile *file, uint64_t start, uint64_t end, size_t window_size);
+/* "shared" may be null; it must outlive the stream. */
+extern void chunk_stream_start(ChunkStream *stream, const ParquetFile *file, uint64_t start, uint64_t end,
+							   size_t window_size, SharedRange *shared);
 /*
  * At least "minimum" bytes from "offset" on, *available of them in all (less only where the chunk ends: then false,
  * CORRUPT).  *data is valid until the next call.
  */
 extern bool chunk_stream_bytes(ChunkStream *stream, uint64_t offset, size_t minimum, const uint8_t **data,
 							   size_t *available, IngestError *error) INGEST_MUST_CHECK;
-/* Announce the bytes up to "up_to" to the input, those not yet announced. */
-extern void chunk_stream_hint(ChunkStream *stream, uint64_t up_to);
+/* Were all bytes of the chunk announced to the input? */
+extern bool chunk_stream_is_announced(const ChunkStream *stream);
 extern void chunk_stream_release(ChunkStream *stream);
+
+/* ranges.c */
+extern int32_t
+ranges_plan(const ColumnChunk *chunks, int32_t count, size_t window_size, SharedRange *ranges, int32_t *range_of);
+extern void ranges_release(SharedRange *ranges, int32_t count);
+extern void ranges_hint(const ParquetFile *file, const ColumnChunk *chunks, int32_t count, size_t window_size);
 
 typedef struct PageReader
 {
@@ -596,12 +616,14 @@ typedef struct PageReader
 	size_t buffer_capacity;
 } PageReader;
 
-extern void page_reader_start(PageReader *pages, const ParquetFile *file, const ColumnChunk *chunk, size_t window_size);
+extern void page_reader_start(PageReader *pages, const ParquetFile *file, const ColumnChunk *chunk, size_t window_size,
+							  SharedRange *shared);
 /* Parse the next page header; *end where the chunk has no more bytes. */
 extern bool page_reader_next(PageReader *pages, bool *end, IngestError *error) INGEST_MUST_CHECK;
 /* The current page's whole body, decompressed: v1 and dictionary pages; v2: levels as stored, then values. */
 extern bool
 page_reader_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *error) INGEST_MUST_CHECK;
+extern void page_reader_release_bytes(PageReader *pages);
 extern void page_reader_release(PageReader *pages);
 
 /* ---- column ------------------------------------------------------------------------ */
@@ -647,7 +669,9 @@ typedef struct LeafReader
 	LevelDecoder definition_decoder;
 	LevelDecoder repetition_decoder;
 	ValueDecoder values;
+	uint64_t page_values_read;
 	bool page_is_dictionary;
+	bool suspended; /* the page's bytes were given back */
 	bool data_seen; /* a data page of the chunk was begun */
 	bool row_seen;  /* an entry of the chunk was taken */
 	/* entries decoded ahead of the batch */
@@ -661,8 +685,16 @@ typedef struct LeafReader
 extern void leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *node, const LeafType *type,
 							 bool keep_dictionary);
 extern void leaf_reader_release(LeafReader *leaf);
-extern bool leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size,
+extern bool leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size, SharedRange *shared,
 									IngestError *error) INGEST_MUST_CHECK;
+/* column_page.c */
+extern bool leaf_find_data_page(LeafReader *leaf, IngestError *error) INGEST_MUST_CHECK;
+extern bool leaf_start_data_page(LeafReader *leaf, IngestError *error) INGEST_MUST_CHECK;
+extern bool leaf_page_context(const LeafReader *leaf, IngestError *error);
+extern size_t leaf_page_bytes(const LeafReader *leaf);
+extern void leaf_suspend_page(LeafReader *leaf);
+extern bool leaf_resume_page(LeafReader *leaf, IngestError *error) INGEST_MUST_CHECK;
+
 /* Fill leaf->batch up to "rows" rows; it may end early, with at least one row, once it takes "byte_limit" bytes or
  * where the pages stop being dictionary-coded.  Zero rows more: the chunk is at its end. */
 extern bool leaf_reader_fill(LeafReader *leaf, int64_t rows, size_t byte_limit, const IngestCancel *cancel,

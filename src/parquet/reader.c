@@ -10,7 +10,9 @@
  * A batch ends at 8,192 rows, at the row group's end, or where the columns together took 16 MB: each leaf is asked for as
  * many rows as the shortest before it has, within the bytes that are left, and the array gets the rows that all have.
  *
- * Memory: a window and a page buffer for each leaf.  The windows share half of the byte budget between them.
+ * Memory: a window and a page buffer for each leaf.  The windows share a quarter of the byte budget between them; where windows
+ * and pages pass it all the same (many columns, large pages), pages are suspended between two batches.  So a reader takes
+ * its budget, one page, the dictionaries and a batch.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,10 +35,14 @@ struct ParquetReader
 	struct ArrowSchema schema;
 	int32_t leaf_count;
 	LeafReader **leaves;
-	LeafBatch *batches;   /* of the array being made */
-	int32_t *sorted;      /* the leaves by their ordinal in the file */
-	int32_t *ordinals;    /* in that order */
-	ColumnChunk *chunks;  /* in that order */
+	LeafBatch *batches;  /* of the array being made */
+	int32_t *sorted;     /* the leaves by their ordinal in the file */
+	int32_t *ordinals;   /* in that order */
+	ColumnChunk *chunks; /* in that order */
+	SharedRange *ranges; /* of this row group */
+	int32_t *range_of;   /* by chunk */
+	int32_t range_count;
+	int32_t announced;    /* row groups up to here were announced to the input */
 	bool *skipped;        /* by row group */
 	int32_t row_group;    /* the one being read, -1 before the first */
 	int64_t row_position; /* in the file, of the next row */
@@ -237,9 +243,11 @@ load_reader(ParquetReader *reader, const struct ArrowSchema *projection, IngestE
 	reader->sorted = calloc(most, sizeof(*reader->sorted));
 	reader->ordinals = calloc(most, sizeof(*reader->ordinals));
 	reader->chunks = calloc(most, sizeof(*reader->chunks));
+	reader->ranges = calloc(most, sizeof(*reader->ranges));
+	reader->range_of = calloc(most, sizeof(*reader->range_of));
 	reader->skipped = calloc((size_t) file->row_group_count + 1, sizeof(*reader->skipped));
 	if (reader->leaves == NULL || reader->batches == NULL || reader->sorted == NULL || reader->ordinals == NULL ||
-		reader->chunks == NULL || reader->skipped == NULL)
+		reader->chunks == NULL || reader->ranges == NULL || reader->range_of == NULL || reader->skipped == NULL)
 		return ingest_out_of_memory(error);
 	if (!add_leaves(reader, reader->root, true, error))
 		return false;
@@ -259,7 +267,7 @@ parquet_reader_open(const ParquetFile *file, const struct ArrowSchema *projectio
 	if (reader == NULL)
 		return ingest_out_of_memory(error);
 	reader->file = file;
-	reader->row_group = -1;
+	reader->row_group = reader->announced = -1;
 	reader->rows_to_skip = first_row;
 	arena_init(&reader->arena, ARENA_BASE + file->arena.limit);
 	if (!load_reader(reader, projection, error))
@@ -295,8 +303,11 @@ parquet_reader_close(ParquetReader *reader)
 		leaf_reader_release(reader->leaves[i]);
 		free(reader->leaves[i]);
 	}
+	ranges_release(reader->ranges, reader->range_count);
 	if (reader->schema.release != NULL)
 		reader->schema.release(&reader->schema);
+	free(reader->ranges);
+	free(reader->range_of);
 	free(reader->leaves);
 	free(reader->batches);
 	free(reader->sorted);
@@ -326,11 +337,11 @@ leaf_context(const ParquetReader *reader, const LeafReader *leaf, IngestError *e
 	return ingest_context(error, "row group %d, column \"%s\"", reader->row_group, path);
 }
 
-/* The windows of all leaves together take half of the budget. */
+/* The windows of all leaves together take a quarter of the budget. */
 static size_t
 window_size(const ParquetReader *reader)
 {
-	size_t size = reader->file->options.byte_budget / 2 / (size_t) (reader->leaf_count > 0 ? reader->leaf_count : 1);
+	size_t size = reader->file->options.byte_budget / 4 / (size_t) (reader->leaf_count > 0 ? reader->leaf_count : 1);
 
 	if (size < SMALLEST_WINDOW)
 		return SMALLEST_WINDOW;
@@ -345,15 +356,49 @@ start_row_group(ParquetReader *reader, IngestError *error)
 	if (!footer_read_chunks(reader->file, reader->row_group, reader->ordinals, reader->leaf_count, reader->chunks,
 							error))
 		return false;
+	ranges_release(reader->ranges, reader->range_count);
+	reader->range_count = ranges_plan(reader->chunks, reader->leaf_count, window, reader->ranges, reader->range_of);
 	for (int32_t i = 0; i < reader->leaf_count; i++)
 	{
 		LeafReader *leaf = reader->leaves[reader->sorted[i]];
+		SharedRange *shared = reader->range_of[i] < 0 ? NULL : &reader->ranges[reader->range_of[i]];
 
-		if (!leaf_reader_start_chunk(leaf, &reader->chunks[i], window, error))
+		if (!leaf_reader_start_chunk(leaf, &reader->chunks[i], window, shared, error))
 			return leaf_context(reader, leaf, error);
-		chunk_stream_hint(&leaf->pages.stream, reader->chunks[i].start + window);
 	}
+	if (reader->announced < reader->row_group)
+		ranges_hint(reader->file, reader->chunks, reader->leaf_count, window);
+	if (reader->announced < reader->row_group)
+		reader->announced = reader->row_group;
 	return true;
+}
+
+/* Once all of this row group was announced, announce the beginning of the next one that will be read. */
+static void
+announce_next_row_group(ParquetReader *reader)
+{
+	const ParquetFile *file = reader->file;
+	int32_t next = reader->row_group + 1;
+	ColumnChunk *chunks;
+	IngestError error;
+
+	if (file->input.prefetch == NULL || reader->announced > reader->row_group)
+		return;
+	for (int32_t i = 0; i < reader->leaf_count; i++)
+	{
+		if (!chunk_stream_is_announced(&reader->leaves[i]->pages.stream))
+			return;
+	}
+	while (next < file->row_group_count && (reader->skipped[next] || file->row_groups[next].row_count == 0))
+		next++;
+	reader->announced = next;
+	if (next >= file->row_group_count)
+		return;
+	/* only a hint: an error will be met again, and reported, when the row group is begun */
+	chunks = calloc((size_t) reader->leaf_count + 1, sizeof(*chunks));
+	if (chunks != NULL && footer_read_chunks(file, next, reader->ordinals, reader->leaf_count, chunks, &error))
+		ranges_hint(file, chunks, reader->leaf_count, window_size(reader));
+	free(chunks);
 }
 
 /* Pass over the first rows of the row group that was just begun. */
@@ -440,11 +485,40 @@ rows_to_ask(const ParquetReader *reader, int64_t max_rows)
 	return rows > 0 ? rows : 1;
 }
 
+/*
+ * Count what leaf "i" holds between two batches: *open bytes of pages, and of dictionaries.  Where the pages pass the
+ * budget, one that takes more than its share is suspended; the earlier columns keep theirs, so that as few as possible
+ * are read twice.
+ */
+static bool
+keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dictionaries, IngestError *error)
+{
+	const ParquetOptions *options = &reader->file->options;
+	LeafReader *leaf = reader->leaves[i];
+	size_t bytes = leaf_page_bytes(leaf);
+	size_t share = options->byte_budget / (size_t) reader->leaf_count;
+
+	*open += bytes;
+	if (leaf->values.dictionary != NULL)
+		*dictionaries += leaf->values.dictionary->bytes;
+	if (*dictionaries > options->byte_budget + options->max_page_size)
+		return ingest_fail(error, INGEST_ERROR_LIMIT, "dictionaries of the columns together take more than %zu bytes",
+						   options->byte_budget + options->max_page_size);
+	if (*open > options->byte_budget && bytes > share)
+	{
+		leaf_suspend_page(leaf);
+		*open -= bytes;
+	}
+	return true;
+}
+
 /* Decode; *rows becomes what all leaves have. */
 static bool
 fill_leaves(ParquetReader *reader, int64_t *rows, const IngestCancel *cancel, IngestError *error)
 {
 	size_t used = 0;
+	size_t open = 0;
+	size_t dictionaries = 0;
 
 	for (int32_t i = 0; i < reader->leaf_count; i++)
 	{
@@ -461,6 +535,8 @@ fill_leaves(ParquetReader *reader, int64_t *rows, const IngestCancel *cancel, In
 		if (leaf->batch.row_count < *rows)
 			*rows = leaf->batch.row_count;
 		used += leaf_batch_bytes(&leaf->batch, leaf->type);
+		if (!keep_to_budget(reader, i, &open, &dictionaries, error))
+			return leaf_context(reader, leaf, error);
 	}
 	reader->bytes_per_row = (int64_t) used / *rows;
 	return true;
@@ -500,6 +576,7 @@ parquet_reader_next(ParquetReader *reader, int64_t max_rows, struct ArrowArray *
 	*first_row = reader->row_position;
 	reader->row_position += rows;
 	reader->rows_left -= rows;
+	announce_next_row_group(reader);
 	if (check_row_group_end(reader, error))
 		return true;
 	array->release(array);
