@@ -4,8 +4,8 @@
  *	  Where each connector is: loading, pinning and forgetting positions.
  *
  * Contract.  A position is what comes next, in concrete numbers, written before the first read
- * (the pin) and moved only by advance.c.  A pinned start is never moved by a later pin: a partition
- * that appears later gets a row of its own, the others stay.
+ * (the pin) and moved only by advance.c.  A number that is stored is never changed by a later pin, which
+ * brings what was not known before: a partition that appeared, a start that was symbolic, an end.
  *
  *	kafka	kafka_position, a row a partition; null offsets while "latest" is symbolic
  *	delta	delta_position, and delta_file, a row a file of the snapshot
@@ -271,10 +271,12 @@ pin_partition(int64 connector_id, const KafkaPartitionPosition *partition)
 	static CatalogQuery query = {
 		.sql = "INSERT INTO feldera.kafka_position AS k (connector_id, topic, partition, start_offset, next_offset, "
 			   "end_offset, declared_low, declared_high) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-			   "ON CONFLICT (connector_id, topic, partition) DO UPDATE SET start_offset = EXCLUDED.start_offset, "
-			   "next_offset = EXCLUDED.next_offset, end_offset = EXCLUDED.end_offset, "
+			   "ON CONFLICT (connector_id, topic, partition) DO UPDATE SET "
+			   "start_offset = coalesce(k.start_offset, EXCLUDED.start_offset), "
+			   "next_offset = coalesce(k.next_offset, EXCLUDED.next_offset), "
+			   "end_offset = coalesce(k.end_offset, EXCLUDED.end_offset), "
 			   "declared_low = coalesce(k.declared_low, EXCLUDED.declared_low), "
-			   "declared_high = coalesce(k.declared_high, EXCLUDED.declared_high) WHERE k.start_offset IS NULL",
+			   "declared_high = coalesce(k.declared_high, EXCLUDED.declared_high)",
 		.argument_count = 8,
 		.argument_types = {INT8OID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID},
 	};
@@ -379,7 +381,8 @@ static void
 set_probed(int64 connector_id)
 {
 	static CatalogQuery query = {
-		.sql = "UPDATE feldera.connector SET probed_at = clock_timestamp() WHERE connector_id = $1",
+		.sql =
+			"UPDATE feldera.connector SET probed_at = clock_timestamp() WHERE connector_id = $1 AND probed_at IS NULL",
 		.argument_count = 1,
 		.argument_types = {INT8OID},
 	};
@@ -422,7 +425,7 @@ catalog_store_pin(int64 connector_id, int64 epoch, const SourcePosition *pin, bo
 			pin_delta(connector_id, pin);
 		if (pin->pinned)
 			pin_datagen(connector_id, pin);
-		if (probe)
+		if (probe || pin->pinned)
 			set_probed(connector_id);
 	}
 	catalog_session_end(&session);
