@@ -279,9 +279,8 @@ convert_timestamp(const Conversion *conversion)
 	load_integers(conversion);
 	if (digits == 6)
 	{
-		/* too small a value wraps to one above the range */
 		for (int64_t i = 0; i < conversion->count; i++)
-			values[i] = (int64_t) ((uint64_t) values[i] - (uint64_t) EPOCH_MICROSECONDS);
+			values[i] = values[i] < INT64_MIN + EPOCH_MICROSECONDS ? OUT_OF_RANGE : values[i] - EPOCH_MICROSECONDS;
 	}
 	else if (digits == 9)
 	{

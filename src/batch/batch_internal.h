@@ -5,7 +5,8 @@
  *
  *	batch.c		  the batch itself
  *	numeric_value.c	  the server's numeric, as bytes
- *	float_value.c	  floats to and from text
+ *	float_value.c	  floats from text
+ *	float_text.c	  floats to text
  *	temporal_value.c  the calendar; ISO dates and times to and from numbers
  *	text_value.c	  one text value to its column's form
  *

@@ -1,16 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * float_value.c
- *	  Floats to and from text, with the server's results bit by bit.
+ *	  Floats from text, with the server's results bit by bit.
  *
- * From text: a decimal whose digits fit the mantissa and whose power of ten is exact is one
+ * A decimal whose digits fit the mantissa and whose power of ten is exact is one
  * multiplication or division of two exact numbers, so IEEE gives the correctly rounded
  * result; all else goes through strtod in the C locale.  A float is never made by way of a
  * double: that would round twice.  Overflow and underflow to zero are left to the server,
  * which refuses them.
- *
- * To text: the shortest decimal that reads back as the same number, in the layout of the
- * server's float8out: fixed while -5 < exponent < 15 (6 for a float), else "d.ddde+XX".
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +15,6 @@
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -194,115 +190,4 @@ float4_from_text(Span text, float *out)
 	errno = 0;
 	*out = strtof_l(copy, NULL, c_locale);
 	return errno != ERANGE || (*out != 0.0f && !isinf(*out));
-}
-
-/* ---- to text ---------------------------------------------------------------------- */
-
-/* Lay out "digits" (no trailing zeros) with the decimal exponent of the first one. */
-static size_t
-lay_out(char *out, bool negative, const char *digits, int count, int exponent, int fixed_below)
-{
-	char *position = out;
-
-	if (negative)
-		*position++ = '-';
-	if (exponent < -4 || exponent >= fixed_below)
-	{
-		*position++ = digits[0];
-		if (count > 1)
-		{
-			*position++ = '.';
-			memcpy(position, digits + 1, (size_t) count - 1);
-			position += count - 1;
-		}
-		return (size_t) (position - out) +
-			   (size_t) sprintf(position, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-	}
-	if (exponent < 0)
-	{
-		memcpy(position, "0.0000", 2 + (size_t) (-1 - exponent));
-		position += 1 - exponent;
-		memcpy(position, digits, (size_t) count);
-		position += count;
-	}
-	else
-	{
-		for (int i = 0; i < count || i <= exponent; i++)
-		{
-			if (i == exponent + 1)
-				*position++ = '.';
-			*position++ = i < count ? digits[i] : '0';
-		}
-	}
-	*position = '\0';
-	return (size_t) (position - out);
-}
-
-static size_t
-special_to_text(char *out, double value)
-{
-	const char *text = isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity";
-	size_t length = strlen(text);
-
-	memcpy(out, text, length + 1);
-	return length;
-}
-
-/* Take "d.ddde+XX" apart; returns the number of digits without trailing zeros. */
-static int
-split_scientific(const char *text, char *digits, int *exponent)
-{
-	int count = 0;
-
-	for (; *text != 'e'; text++)
-	{
-		if (*text >= '0' && *text <= '9')
-			digits[count++] = *text;
-	}
-	*exponent = atoi(text + 1);
-	while (count > 1 && digits[count - 1] == '0')
-		count--;
-	return count;
-}
-
-size_t
-float8_to_text(char *out, double value)
-{
-	char text[FLOAT_TEXT_MAX];
-	char digits[FLOAT_TEXT_MAX];
-	int exponent;
-	int count;
-
-	if (!isfinite(value))
-		return special_to_text(out, value);
-	pthread_once(&c_locale_once, make_c_locale);
-	for (int precision = 14; precision <= 16; precision++)
-	{
-		snprintf(text, sizeof(text), "%.*e", precision, fabs(value));
-		if (precision == 16 || strtod_l(text, NULL, c_locale) == fabs(value))
-			break;
-	}
-	count = split_scientific(text, digits, &exponent);
-	return lay_out(out, signbit(value), digits, count, exponent, 15);
-}
-
-size_t
-float4_to_text(char *out, float value)
-{
-	char text[FLOAT_TEXT_MAX];
-	char digits[FLOAT_TEXT_MAX];
-	int exponent;
-	int count;
-
-	if (!isfinite(value))
-		return special_to_text(out, (double) value);
-	pthread_once(&c_locale_once, make_c_locale);
-	for (int precision = 5; precision <= 8; precision++)
-	{
-		snprintf(text, sizeof(text), "%.*e", precision, (double) fabsf(value));
-		if (precision == 8 || strtof_l(text, NULL, c_locale) == fabsf(value))
-			break;
-	}
-	count = split_scientific(text, digits, &exponent);
-	return lay_out(out, signbit(value), digits, count, exponent, 6);
 }
