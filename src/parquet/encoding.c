@@ -281,7 +281,7 @@ skip_some(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
 {
 	uint32_t indices[PARQUET_BLOCK];
 	size_t width = (size_t) decoder->type->width;
-	size_t most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
+	size_t most;
 
 	if (value_decoder_is_dictionary(decoder))
 	{
@@ -290,6 +290,7 @@ skip_some(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
 	}
 	if (decoder->type->layout == LAYOUT_VARIABLE)
 		return read_scratch_variable(decoder, count, done, error);
+	most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
 	*done = count < most ? count : most;
 	if (decoder->skipped == NULL && (decoder->skipped = malloc(most * width)) == NULL)
 		return ingest_out_of_memory(error);

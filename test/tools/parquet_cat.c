@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * parquet_cat.c
- *	  Print the rows of a Parquet file as JSON lines: parquet_cat FILE
+ *	  Print the rows of a Parquet file as JSON lines.
+ *
+ *	  parquet_cat [--first-row N] [--max-rows N] [--byte-budget N] [--keep-dictionary] FILE
+ *
+ * The options change how the file is read and must not change what is printed, except that the rows before N are left out.
  *
  * Exit status 0: all rows were printed.  1: one line on standard error names the cause, and nothing was printed: the
  * rows are collected before the first is written.
@@ -44,8 +48,16 @@ read_file(void *state, uint64_t offset, size_t length, void *out, IngestError *e
 	return true;
 }
 
+typedef struct CatOptions
+{
+	const char *path;
+	int64_t first_row;
+	int64_t max_rows;
+	ParquetOptions parquet;
+} CatOptions;
+
 static bool
-print_rows(ParquetReader *reader, Buffer *out, IngestError *error)
+print_rows(ParquetReader *reader, int64_t max_rows, Buffer *out, IngestError *error)
 {
 	const struct ArrowSchema *schema = parquet_reader_schema(reader);
 
@@ -55,7 +67,7 @@ print_rows(ParquetReader *reader, Buffer *out, IngestError *error)
 		int64_t first_row;
 		bool good = true;
 
-		if (!parquet_reader_next(reader, 0, &array, &first_row, NULL, error))
+		if (!parquet_reader_next(reader, max_rows, &array, &first_row, NULL, error))
 			return false;
 		if (array.release == NULL)
 			return true;
@@ -68,12 +80,11 @@ print_rows(ParquetReader *reader, Buffer *out, IngestError *error)
 }
 
 static bool
-print_file(const char *path, Buffer *out, IngestError *error)
+print_file(const CatOptions *options, Buffer *out, IngestError *error)
 {
-	ParquetOptions options = {.converted_type_is_local = true};
 	ParquetFile *parquet = NULL;
 	ParquetReader *reader = NULL;
-	int file = open(path, O_RDONLY | O_CLOEXEC);
+	int file = open(options->path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
 	bool good;
 
@@ -84,31 +95,55 @@ print_file(const char *path, Buffer *out, IngestError *error)
 			close(file);
 		return false;
 	}
-	good = parquet_open(&(ParquetInput){.read = read_file, .state = &file, .size = (uint64_t) status.st_size}, &options,
-						&parquet, error) &&
-		   parquet_reader_open(parquet, NULL, 0, &reader, error) && print_rows(reader, out, error);
+	good = parquet_open(&(ParquetInput){.read = read_file, .state = &file, .size = (uint64_t) status.st_size},
+						&options->parquet, &parquet, error) &&
+		   parquet_reader_open(parquet, NULL, options->first_row, &reader, error) &&
+		   print_rows(reader, options->max_rows, out, error);
 	parquet_reader_close(reader);
 	parquet_close(parquet);
 	close(file);
 	return good;
 }
 
+static bool
+parse_arguments(int argc, char **argv, CatOptions *options)
+{
+	for (int i = 1; i < argc; i++)
+	{
+		if (strcmp(argv[i], "--keep-dictionary") == 0)
+			options->parquet.keep_dictionary = true;
+		else if (strcmp(argv[i], "--first-row") == 0 && i + 1 < argc)
+			options->first_row = atoll(argv[++i]);
+		else if (strcmp(argv[i], "--max-rows") == 0 && i + 1 < argc)
+			options->max_rows = atoll(argv[++i]);
+		else if (strcmp(argv[i], "--byte-budget") == 0 && i + 1 < argc)
+			options->parquet.byte_budget = (size_t) atoll(argv[++i]);
+		else if (options->path == NULL && argv[i][0] != '-')
+			options->path = argv[i];
+		else
+			return false;
+	}
+	return options->path != NULL;
+}
+
 int
 main(int argc, char **argv)
 {
+	CatOptions options = {.parquet = {.converted_type_is_local = true}};
 	IngestError error = {0};
 	Buffer out;
 	bool good;
 
-	if (argc != 2)
+	if (!parse_arguments(argc, argv, &options))
 	{
-		fprintf(stderr, "usage: parquet_cat FILE\n");
+		fprintf(stderr,
+				"usage: parquet_cat [--first-row N] [--max-rows N] [--byte-budget N] [--keep-dictionary] FILE\n");
 		return 2;
 	}
 	buffer_init(&out, OUTPUT_LIMIT);
-	good = print_file(argv[1], &out, &error);
+	good = print_file(&options, &out, &error);
 	if (!good)
-		fprintf(stderr, "parquet_cat: %s: %s\n", argv[1], error.message);
+		fprintf(stderr, "parquet_cat: %s: %s\n", options.path, error.message);
 	else if (out.length > 0 && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
 	{
 		fprintf(stderr, "parquet_cat: cannot write\n");
