@@ -94,7 +94,8 @@ compare_moves(const void *a, const void *b)
 static bool
 add_kept_moves(DeltaSource *source, ChangeBatch *batch, IngestError *error)
 {
-	qsort(source->moves, source->move_count, sizeof(PositionMove), compare_moves);
+	if (source->move_count > 0)
+		qsort(source->moves, source->move_count, sizeof(PositionMove), compare_moves);
 	for (size_t i = 0; i < source->move_count;)
 	{
 		PositionMove move = source->moves[i];
