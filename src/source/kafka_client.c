@@ -149,7 +149,8 @@ kafka_client_close(KafkaClient *client)
 bool
 kafka_client_unreachable(KafkaClient *client, const char *reason, IngestError *error)
 {
-	snprintf(client->reason, sizeof(client->reason), "%s", reason);
+	if (reason != client->reason)
+		snprintf(client->reason, sizeof(client->reason), "%s", reason);
 	if (client->unreachable)
 		return true;
 	client->unreachable = true;

@@ -47,6 +47,7 @@ static const Property defaults[] = {
 	{"receive.message.max.bytes", "209715200"},
 	{"isolation.level", "read_committed"},
 	{"socket.nagle.disable", "true"},
+	{"reconnect.backoff.max.ms", "3000"},
 };
 
 /* What only later versions know. */

@@ -140,6 +140,12 @@ add_partitions_of(KafkaReader *reader, const char *topic, IngestError *error)
 		if (!add_missing(reader, topic, config->partitions[i], error))
 			return false;
 	}
+	for (size_t i = 0; i < config->seek_count; i++)
+		if (strcmp(config->seeks[i].topic, topic) == 0 && config->seeks[i].partition >= count)
+			return ingest_fail(error, INGEST_ERROR_INVALID,
+							   "provided offset '%" PRId64
+							   "' is for partition %d of topic '%s', which has %d partitions",
+							   config->seeks[i].offset, config->seeks[i].partition, topic, count);
 	for (int32_t number = 0; config->partition_count == 0 && number < count; number++)
 		if (!add_missing(reader, topic, number, error))
 			return false;
@@ -534,7 +540,7 @@ kafka_start(KafkaReader *reader, IngestError *error)
 		pin_ends(reader, &changed);
 	if (changed && !put_pin(reader, error))
 		return false;
-	if (changed && reader->messages_passed_over >= 0 && (stored == NULL || stored->messages_passed_over < 0) &&
+	if (changed && reader->messages_passed_over > 0 && (stored == NULL || stored->messages_passed_over < 0) &&
 		!event_queue_put_log(reader->run->queue, SOURCE_LOG_INFO, error,
 							 "%" PRId64 " messages came between the declaration and the start, and are passed over "
 							 "because auto.offset.reset is latest",

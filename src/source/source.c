@@ -33,7 +33,7 @@
 
 #define DEFAULT_BATCH_SIZE 10000
 #define DEFAULT_QUEUED_RECORDS 1000000
-#define DEFAULT_QUEUED_BYTES (INT64_C(32) << 20)
+#define DEFAULT_QUEUED_BYTES (INT64_C(24) << 20)
 
 #define MAX_BATCH_SIZE 1000000
 #define MAX_CONNECTOR_MEMORY ((size_t) 64 << 20) /* the parsed declaration; datagen lists can be long */

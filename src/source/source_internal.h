@@ -17,7 +17,7 @@ typedef struct SourceLimits
 {
 	uint32_t max_batch_size;     /* rows of one batch, default 10,000 */
 	uint64_t max_queued_records; /* default 1,000,000 */
-	uint64_t max_queued_bytes;   /* default 32 MB, so that a worker stays below 200 MB; more where the user says so */
+	uint64_t max_queued_bytes;   /* default 24 MB, so that a worker stays below 200 MB; more where the user says so */
 } SourceLimits;
 
 /* What a transport's threads see of the source they run in. */
