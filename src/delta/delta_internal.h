@@ -409,6 +409,9 @@ typedef struct PartitionValue
 extern bool partition_value_parse(const DeltaField *field, Span text, const char *timezone, Arena *arena,
 								  PartitionValue *out, IngestError *error) INGEST_MUST_CHECK;
 
+/* Days since 1970 of a date in the proleptic Gregorian calendar. */
+extern int64_t days_from_civil(int64_t year, int64_t month, int64_t day);
+
 /* time_zone.c: seconds east of UTC at a local time; false: the zone is not known. */
 extern bool time_zone_offset(const char *zone, int64_t local_seconds, int64_t *offset);
 

@@ -52,8 +52,7 @@ take_number(Text *text, int least, int most, int64_t *out)
 	return digits >= least;
 }
 
-/* Days since 1970 of a date in the proleptic Gregorian calendar. */
-static int64_t
+int64_t
 days_from_civil(int64_t year, int64_t month, int64_t day)
 {
 	int64_t era;
