@@ -7,7 +7,7 @@ use warnings;
 use FelderaIngest::Handoff qw(run_handoff);
 use Test::More;
 
-run_handoff(history => 60_000, live => 30_000, files => 20, keyed => 0, batch => 500, slow => 0.02);
-run_handoff(history => 60_000, live => 30_000, files => 20, keyed => 1, batch => 500, slow => 0.02);
+run_handoff(history => 60_000, live => 30_000, files => 20, keyed => 0, batch => 500, slow => 0.06);
+run_handoff(history => 60_000, live => 30_000, files => 20, keyed => 1, batch => 500, slow => 0.06);
 
 done_testing();

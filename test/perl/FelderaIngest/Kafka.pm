@@ -81,7 +81,7 @@ sub _write
 	return;
 }
 
-# Retention is off, because tests write records with old timestamps; it is checked often, because tests switch it on.
+# A killed broker may register again only when its session has expired, hence the short session. Retention is off, because tests write records with old timestamps; it is checked often, because tests switch it on.
 sub _format
 {
 	my ($self) = @_;
@@ -110,6 +110,8 @@ transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
 log.retention.ms=-1
 log.retention.check.interval.ms=500
 log.cleaner.dedupe.buffer.size=4194304
@@ -138,11 +140,19 @@ sub _cluster_id
 	return join('', map { $letters[ rand @letters ] } 1 .. 21) . 'A';
 }
 
+# Start and wait until it serves; "no_wait" leaves the waiting to wait_ready.
 sub start
 {
-	my ($self) = @_;
+	my ($self, %arguments) = @_;
 	truncate($self->log_file, 0) if -e $self->log_file;
 	$self->spawn($self->_java('kafka.Kafka', "$self->{directory}/server.properties"));
+	$self->wait_ready unless $arguments{no_wait};
+	return;
+}
+
+sub wait_ready
+{
+	my ($self) = @_;
 	$self->wait_until('kafka', sub { $self->log_contains(qr/Kafka Server started/) });
 	return;
 }

@@ -18,6 +18,7 @@ use strict;
 use warnings;
 
 use Carp;
+use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX ();
@@ -32,7 +33,7 @@ sub tool
 {
 	my ($name) = @_;
 	my $directory = $ENV{FELDERA_INGEST_TOOLS} || 'test/tools';
-	my $path = "$directory/$name";
+	my $path = File::Spec->rel2abs("$directory/$name");    # servers run elsewhere
 	-x $path or croak "$path is missing: make tools";
 	return $path;
 }
