@@ -218,6 +218,11 @@ stored_next(const PositionMove *move)
 	for (size_t i = 0; i < position->plan_count && move->kind == POSITION_DATAGEN; i++)
 		if (position->plans[i].plan == move->plan)
 			return &position->plans[i].next_row;
+	for (size_t i = 0; i < position->file_count && move->kind == POSITION_DELTA_FILE; i++)
+		if (position->files[i].file_number == move->file_number)
+			return &position->files[i].next_row;
+	if (move->kind == POSITION_DELTA_VERSION)
+		return &position->next_version;
 	return NULL;
 }
 
