@@ -13,12 +13,13 @@ use FelderaIngest;
 use FelderaIngest::Handoff qw(lineitem_columns);
 use FelderaIngest::Kafka;
 use FelderaIngest::S3;
+use IPC::Run ();
 use Test::More;    # PostgreSQL::Test::Cluster speaks through it
 use Time::HiRes qw(usleep time);
 
 my ($history, $live) = (400_000, 60_000);
 
-open(STDOUT, '>&', $screen) or die "standard output: $!";
+select($screen);
 $| = 1;
 # PostgreSQL::Test::Cluster reports what it does; here it would drown the demo.
 Test::More->builder->output('/dev/null');
@@ -39,8 +40,13 @@ sub query
 {
 	my ($sql) = @_;
 	print "$sql\n";
-	system('psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-P', 'pager=off',
-		'-c', $sql) == 0 or die "the query failed\n";
+	my $output;
+	IPC::Run::run([
+			'psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-P',
+			'pager=off', '-c', $sql
+		],
+		'>&', \$output) or die "the query failed: $output\n";
+	print $output;
 	return;
 }
 
@@ -102,7 +108,7 @@ my $deadline = time() + 120;
 until (value("SELECT backfill_completed_at IS NOT NULL FROM feldera.connectors WHERE connector = 'lineitem.historical'") eq 't')
 {
 	die "the backfill did not end in time\n" if time() > $deadline;
-	my $rows = value("SELECT coalesce(rows_processed, 0) FROM feldera.connectors WHERE connector = 'lineitem.historical'");
+	my $rows = value("SELECT rows_processed FROM feldera.connectors WHERE connector = 'lineitem.historical'");
 	if (!$killed && $rows > $history / 10)
 	{
 		my $pid = value("SELECT pid FROM feldera.connectors WHERE connector = 'lineitem.historical'");
@@ -111,8 +117,15 @@ until (value("SELECT backfill_completed_at IS NOT NULL FROM feldera.connectors W
 			heading("kill -9 of the worker in the middle of the history (process $pid, $rows rows committed)");
 			kill('KILL', $pid);
 			$killed = 1;
-			# the postmaster restarts everything; the next connection succeeds when it is done
-			usleep(50_000) until $node->psql('postgres', 'SELECT 1', on_error_die => 0) == 0;
+			# the postmaster restarts everything; then another process goes on where this one was
+			my ($status, $successor) = (1, '');
+			until ($status == 0 && $successor ne '' && $successor ne $pid)
+			{
+				die "the worker does not come back\n" if time() > $deadline;
+				usleep(20_000);
+				($status, $successor) = $node->psql('postgres',
+					"SELECT pid FROM feldera.connectors WHERE connector = 'lineitem.historical'");
+			}
 			query($progress);
 		}
 	}

@@ -23,7 +23,7 @@ use Time::HiRes qw(usleep time);
 my ($rows, $rounds) = ($ENV{BENCH_ROWS}, $ENV{BENCH_ROUNDS});
 my $clock_ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
-open(STDOUT, '>&', $screen) or die "standard output: $!";
+select($screen);
 $| = 1;
 Test::More->builder->output('/dev/null');
 Test::More->builder->failure_output('/dev/null');
