@@ -209,10 +209,10 @@ convert_to_float4(const Conversion *conversion)
 	{
 		double wide = read_float(conversion, i);
 		float narrow = (float) wide;
-		uint32_t bits;
+		int32_t bits;
 
 		memcpy(&bits, &narrow, sizeof(bits));
-		conversion->values[i] = bits;
+		conversion->values[i] = (uint64_t) (int64_t) bits;
 		if (conversion->states[i] == VALUE_DATUM && ((isinf(narrow) && !isinf(wide)) || (narrow == 0 && wide != 0)) &&
 			!set_scalar_input(conversion, i))
 			return false;

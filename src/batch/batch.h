@@ -30,7 +30,7 @@ typedef enum ColumnForm
 	FORM_INT2,    /* datum sign-extended */
 	FORM_INT4,
 	FORM_INT8,
-	FORM_FLOAT4, /* datum holds the bits of the float */
+	FORM_FLOAT4, /* datum holds the bits of the float, sign-extended */
 	FORM_FLOAT8,
 	FORM_NUMERIC,     /* varlena; precision and scale of the typmod, precision 0 = none */
 	FORM_TEXT,        /* varlena; text, and varchar where length > 0 */

@@ -254,7 +254,7 @@ float_from_text(Span text, ColumnForm form, uint64_t *datum)
 {
 	double wide;
 	float narrow;
-	uint32_t bits;
+	int32_t bits;
 
 	if (form == FORM_FLOAT8)
 	{
@@ -266,7 +266,7 @@ float_from_text(Span text, ColumnForm form, uint64_t *datum)
 	if (!float4_from_text(text, &narrow))
 		return false;
 	memcpy(&bits, &narrow, 4);
-	*datum = bits;
+	*datum = (uint64_t) (int64_t) bits; /* extended as Float4GetDatum does it: images of datums are compared */
 	return true;
 }
 

@@ -109,6 +109,44 @@ test_numeric(void)
 	check(any, "0.00000000000000000000123", "+1230^-6s23");
 }
 
+/* The encoder of 128-bit decimals against the one of digits, by way of the decimal's text. */
+static void
+test_numeric_wide(void)
+{
+	uint64_t state = 42;
+	int different = 0;
+
+	for (int i = 0; i < 20000; i++)
+	{
+		unsigned __int128 magnitude = 0;
+		__int128 value;
+		unsigned char wide[64];
+		unsigned char digits[64];
+		char text[DECIMAL_TEXT_MAX];
+		NumericParts parts;
+		int scale = i % 39;
+		int display_scale;
+		size_t length;
+
+		for (int k = 0; k < 2; k++)
+		{
+			state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			magnitude = magnitude << 64 | (state ^ state >> 29);
+		}
+		magnitude >>= 1 + i % 127;
+		if (i % 3 == 0)
+			magnitude -= magnitude % 1000000;
+		value = i % 2 == 0 ? (__int128) magnitude : -(__int128) magnitude;
+		decimal_to_text(text, (const unsigned char *) &value, 16, scale);
+		length = numeric_encode_wide(wide, value < 0, magnitude, scale, scale);
+		if (!numeric_parse((Span){text, strlen(text)}, &parts) || !numeric_fit(&parts, 0, 0, &display_scale) ||
+			display_scale != scale || numeric_encode_parts(digits, &parts, display_scale) != length ||
+			memcmp(wide, digits, length) != 0 || length > numeric_size_max(39))
+			different++;
+	}
+	is_int(different, 0, "20,000 decimals, from 128 bits and from their text");
+}
+
 static void
 test_numbers(void)
 {
@@ -133,6 +171,9 @@ test_numbers(void)
 	check((ColumnTarget){.form = FORM_FLOAT4}, "16777217", "16777216");
 	check((ColumnTarget){.form = FORM_FLOAT4}, "1e39", "?1e39");
 	check((ColumnTarget){.form = FORM_FLOAT4}, "7.038531e-26", "7.03853069e-26");
+	check((ColumnTarget){.form = FORM_FLOAT4}, "-1.5", "-1.5");
+	ok((int64_t) batch->columns[0].values[0] == (int32_t) 0xbfc00000,
+	   "a negative real is sign-extended, as the server does it");
 	check((ColumnTarget){.form = FORM_BOOLEAN}, "TRUE", "t");
 	check((ColumnTarget){.form = FORM_BOOLEAN}, "off", "f");
 	check((ColumnTarget){.form = FORM_BOOLEAN}, "tr", "?tr");
@@ -337,6 +378,7 @@ main(void)
 	ok(batch_provide_column(batch, 0, &error) && batch_add_row(batch, CHANGE_INSERT, 0, 1, &row, &error), "a batch");
 	test_numeric_bytes();
 	test_numeric();
+	test_numeric_wide();
 	test_numbers();
 	test_times();
 	test_bytes();
