@@ -463,6 +463,10 @@ kafka_config_parse(const JsonValue *config, Arena *arena, KafkaConfig *out, Inge
 		return false;
 	if (option_text(config, "bootstrap.servers") == NULL && option_text(config, "metadata.broker.list") == NULL)
 		return ingest_fail(error, INGEST_ERROR_INVALID, PATH "[\"bootstrap.servers\"]: missing");
+	/* One may come with a secret that is meant for these brokers only, and librdkafka would follow the other. */
+	if (option_text(config, "bootstrap.servers") != NULL && option_text(config, "metadata.broker.list") != NULL)
+		return ingest_fail(error, INGEST_ERROR_INVALID,
+						   PATH ": \"bootstrap.servers\" and \"metadata.broker.list\" mean the same; give one of them");
 	out->open_timeout_ms = seconds * 1000;
 	return true;
 }
