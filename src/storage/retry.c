@@ -29,9 +29,24 @@ now_ms(void)
 }
 
 void
-retry_begin(Retry *retry, const Storage *storage, const IngestCancel *cancel)
+retry_begin(Retry *retry)
 {
-	*retry = (Retry){.storage = storage, .cancel = cancel, .since_ms = now_ms()};
+	retry->since_ms = now_ms();
+	retry->progress = 0;
+	retry->attempts = 0;
+}
+
+/* The caller's error stays as it is: it gets its context when the call ends. */
+static void
+tell(const Retry *retry, const IngestError *error, int64_t pause)
+{
+	const Storage *storage = retry->storage;
+	IngestError told = *error;
+
+	if (storage->retrying == NULL)
+		return;
+	(void) retry->context(storage, retry->doing, retry->key, &told);
+	storage->retrying(storage->retrying_state, &told, retry->attempts, pause);
 }
 
 static int64_t
@@ -83,7 +98,6 @@ retry_wait(Retry *retry, uint64_t progress, int64_t wait_hint_ms, IngestError *e
 		return retry->attempts > 0 && ingest_context(error, "after %d retries", retry->attempts);
 	retry->attempts++;
 	pause = pause_ms(config, retry->attempts, wait_hint_ms);
-	if (retry->storage->retrying != NULL)
-		retry->storage->retrying(retry->storage->retrying_state, error, retry->attempts, pause);
+	tell(retry, error, pause);
 	return sleep_until(now_ms() + pause, retry->cancel, error);
 }

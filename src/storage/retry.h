@@ -14,12 +14,17 @@ typedef struct Retry
 {
 	const Storage *storage;
 	const IngestCancel *cancel;
+	/* puts what is being done to which object in front of a message; wipes secrets */
+	bool (*context)(const Storage *storage, const char *doing, const char *key, IngestError *error);
+	const char *doing;
+	const char *key;
 	int64_t since_ms;  /* start of the call, or its last progress */
 	uint64_t progress; /* as of the last failure */
 	int attempts;      /* failures in a row without progress */
 } Retry;
 
-extern void retry_begin(Retry *retry, const Storage *storage, const IngestCancel *cancel);
+/* Set storage, cancel, context, doing and key; then this. */
+extern void retry_begin(Retry *retry);
 
 /*
  * After a failed attempt: true = the error was transient, the wait is over, try again.  "progress" is any

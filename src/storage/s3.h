@@ -52,7 +52,7 @@ extern bool s3_perform(S3Storage *storage, const S3Request *request, const HttpS
 extern char *s3_key(const S3Storage *storage, const char *path);
 
 /* Put 'could not DOING "s3://bucket/key": ' in front, and wipe secrets out.  Returns false. */
-extern bool s3_context(const S3Storage *storage, const char *doing, const char *key, IngestError *error);
+extern bool s3_context(const Storage *base, const char *doing, const char *key, IngestError *error);
 
 /* Fill the error from an answer that is not 2xx (s3_error.c). */
 extern bool s3_fail(const S3Storage *storage, const HttpResponse *response, IngestError *error);

@@ -303,9 +303,13 @@ static bool
 load_page(Listing *listing, const char *token, const char *start_key, const IngestCancel *cancel, IngestError *error)
 {
 	int64_t wait_hint_ms = -1;
-	Retry retry;
+	Retry retry = {.storage = &listing->storage->base,
+				   .cancel = cancel,
+				   .context = s3_context,
+				   .doing = "list",
+				   .key = listing->key_prefix};
 
-	retry_begin(&retry, &listing->storage->base, cancel);
+	retry_begin(&retry);
 	while (!try_page(listing, token, start_key, &wait_hint_ms, cancel, error))
 		if (!retry_wait(&retry, 0, wait_hint_ms, error))
 			return false;
@@ -401,7 +405,7 @@ s3_list(Storage *base, const char *prefix, const char *start_after,
 	if (listing.key_prefix == NULL || (start_after != NULL && start_key == NULL))
 		done = ingest_out_of_memory(error);
 	else
-		done = load_pages(&listing, start_key, cancel, error) || s3_context(storage, "list", listing.key_prefix, error);
+		done = load_pages(&listing, start_key, cancel, error) || s3_context(base, "list", listing.key_prefix, error);
 	free(start_key);
 	done = done && visit_all(&listing, visit, state, error);
 	listing_release(&listing);

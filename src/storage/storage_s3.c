@@ -46,8 +46,10 @@ wipe_secret(char *message, const char *secret)
 }
 
 bool
-s3_context(const S3Storage *storage, const char *doing, const char *key, IngestError *error)
+s3_context(const Storage *base, const char *doing, const char *key, IngestError *error)
 {
+	const S3Storage *storage = (const S3Storage *) base;
+
 	if (error->kind == INGEST_ERROR_CANCELLED || error->kind == INGEST_ERROR_OUT_OF_MEMORY)
 		return false;
 	wipe_secret(error->message, storage->base.config.secret_access_key);
@@ -155,19 +157,19 @@ s3_read(Storage *base, const char *path, const char *etag, uint64_t offset, size
 	RangeRead read = {.out = out, .offset = offset, .length = length};
 	char *key = s3_key(storage, path);
 	int64_t wait_hint_ms = -1;
-	Retry retry;
+	Retry retry = {.storage = base, .cancel = cancel, .context = s3_context, .doing = "read", .key = key};
 	bool done;
 
 	if (key == NULL)
 		return ingest_out_of_memory(error);
 	if (etag != NULL && strlen(etag) < sizeof(read.etag))
 		strcpy(read.etag, etag);
-	retry_begin(&retry, base, cancel);
+	retry_begin(&retry);
 	while (!(done = try_range(storage, key, &read, &wait_hint_ms, cancel, error)))
 		if (!retry_wait(&retry, read.received, wait_hint_ms, error))
 			break;
 	if (!done)
-		(void) s3_context(storage, "read", key, error);
+		(void) s3_context(base, "read", key, error);
 	free(key);
 	return done;
 }
@@ -249,17 +251,17 @@ s3_get(Storage *base, const char *path, Buffer *buffer, StorageObject *object, c
 	WholeRead read = {.buffer = buffer, .start = buffer->length, .size = -1};
 	char *key = s3_key(storage, path);
 	int64_t wait_hint_ms = -1;
-	Retry retry;
+	Retry retry = {.storage = base, .cancel = cancel, .context = s3_context, .doing = "read", .key = key};
 	bool done;
 
 	if (key == NULL)
 		return ingest_out_of_memory(error);
-	retry_begin(&retry, base, cancel);
+	retry_begin(&retry);
 	while (!(done = try_whole(storage, key, &read, &wait_hint_ms, cancel, error)))
 		if (!retry_wait(&retry, whole_received(&read), wait_hint_ms, error))
 			break;
 	if (!done)
-		(void) s3_context(storage, "read", key, error);
+		(void) s3_context(base, "read", key, error);
 	free(key);
 	return done && (object == NULL ||
 					storage_object_set(object, path, whole_received(&read), read.modified_ms, read.etag, error));
@@ -311,13 +313,13 @@ s3_head(Storage *base, const char *path, StorageObject *object, const IngestCanc
 	S3Storage *storage = (S3Storage *) base;
 	char *key = s3_key(storage, path);
 	HttpResponse response = {0};
-	Retry retry;
+	Retry retry = {.storage = base, .cancel = cancel, .context = s3_context, .doing = "find", .key = key};
 	bool done;
 	bool again = true;
 
 	if (key == NULL)
 		return ingest_out_of_memory(error);
-	retry_begin(&retry, base, cancel);
+	retry_begin(&retry);
 	while (!(done = try_head(storage, key, &response, cancel, error)) && again)
 	{
 		again = retry_wait(&retry, 0, response.retry_after_ms, error);
@@ -329,7 +331,7 @@ s3_head(Storage *base, const char *path, StorageObject *object, const IngestCanc
 		done = storage_object_set(object, path, (uint64_t) response.content_length, response.modified_ms, response.etag,
 								  error);
 	else
-		(void) s3_context(storage, "find", key, error);
+		(void) s3_context(base, "find", key, error);
 	http_response_release(&response);
 	free(key);
 	return done;

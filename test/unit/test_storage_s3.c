@@ -307,6 +307,7 @@ test_regions(void)
 
 static int retries_seen;
 static IngestErrorKind retry_kind;
+static bool retry_names_object;
 
 static void
 note_retry(void *state, const IngestError *cause, int attempt, int64_t wait_ms)
@@ -316,6 +317,7 @@ note_retry(void *state, const IngestError *cause, int attempt, int64_t wait_ms)
 	(void) wait_ms;
 	retries_seen++;
 	retry_kind = cause->kind;
+	retry_names_object = strstr(cause->message, "s3://bucket/x") != NULL;
 }
 
 static bool
@@ -372,6 +374,7 @@ test_broken_bodies(void)
 	ok(read_object("s3://bucket"), "a range whose transfers break off is complete: %s", error.message);
 	is_int(stand_in.count, 15, "in as many requests as it takes");
 	is_int(retries_seen, 14, "each retry was told");
+	ok(retry_names_object, "with the object's name");
 	is_text(header(1, "range"), "bytes=7000-99999", "the second goes on where the first broke");
 	is_text(header(1, "if-match"), "\"e1\"", "of the same object");
 	stand_in_stop(&stand_in);
