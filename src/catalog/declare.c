@@ -279,9 +279,9 @@ feldera_create_connector(PG_FUNCTION_ARGS)
 
 /* ---- alter --------------------------------------------------------------------------------------------- */
 
-/* Put together what declare_one() took apart. */
-static Jsonb *
-whole_object(const ConnectorRow *row)
+/* Put together what declare_one() took apart; its JSON text in "context". */
+static char *
+whole_object(const ConnectorRow *row, MemoryContext context)
 {
 	static CatalogQuery query = {
 		.sql = "SELECT config || jsonb_build_object('paused', paused, 'labels', to_jsonb(labels)) "
@@ -294,7 +294,7 @@ whole_object(const ConnectorRow *row)
 	Datum values[1] = {Int64GetDatum(row->connector_id)};
 
 	(void) catalog_execute(&query, values, NULL);
-	return catalog_json_parse(catalog_column_text(0, 1, CurrentMemoryContext));
+	return catalog_column_text(0, 1, context);
 }
 
 /* Keys of transport.config (or "name", for the transport itself) that differ between two configurations. */
@@ -408,7 +408,7 @@ feldera_alter_connector(PG_FUNCTION_ARGS)
 	ConnectorRow *row;
 	Declaration *declaration;
 	const char *other_data;
-	Jsonb *object;
+	char *object;
 
 	PreventCommandDuringRecovery("alter_connector()");
 	if (!JB_ROOT_IS_OBJECT(patch))
@@ -416,10 +416,10 @@ feldera_alter_connector(PG_FUNCTION_ARGS)
 	catalog_lock_declarations();
 	catalog_session_begin(&session);
 	row = connector_find(&session, name);
-	object = catalog_json_merge(whole_object(row), patch);
+	object = whole_object(row, session.caller);
 	catalog_session_end(&session);
 
-	declaration = validate_patched(row, object);
+	declaration = validate_patched(row, catalog_json_merge(catalog_json_parse(object), patch));
 
 	catalog_session_begin(&session);
 	other_data = change_of_data(row, declaration);
