@@ -20,7 +20,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/xact.h"
 #include "common/hashfn.h"
 #include "control/control.h"
 #include "control/control_internal.h"
@@ -30,6 +29,7 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 static ProcessUtility_hook_type previous_utility_hook = NULL;
@@ -116,15 +116,16 @@ supervisor_watches(void)
 	return watches;
 }
 
+/* Not an XactCallback: those are called before the caches of others are invalidated and before the locks are released. */
 static void
-at_transaction_end(XactEvent event, void *argument)
+at_release(ResourceReleasePhase phase, bool committed, bool top_level, void *argument)
 {
 	(void) argument;
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top_level || !ran_ddl)
 		return;
-	if (ran_ddl && event == XACT_EVENT_COMMIT && supervisor_watches())
-		control_wake_database(MyDatabaseId);
 	ran_ddl = false;
+	if (committed && supervisor_watches())
+		control_wake_database(MyDatabaseId);
 }
 
 /* Statements that may change a table's definition, its privileges or its triggers. */
@@ -155,7 +156,7 @@ definition_utility(PlannedStmt *statement, const char *query, bool read_only_tre
 	if (control_shared != NULL && may_heal(statement->utilityStmt))
 	{
 		if (!callback_registered)
-			RegisterXactCallback(at_transaction_end, NULL);
+			RegisterResourceReleaseCallback(at_release, NULL);
 		callback_registered = true;
 		ran_ddl = true;
 	}

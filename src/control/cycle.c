@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * cycle.c
+ *	  What a supervisor sees at the beginning of a cycle, and what it remembers.
+ *
+ * The slots of this database's workers are copied under the lock once; the cycle works on the
+ * copies.  A worker that was asked to stop and does not (a process that is stopped itself) holds its
+ * connector for ZOMBIE_MS only; then another one may start beside it, and the epoch keeps the old one
+ * from writing.
+ *
+ * Memory: copies in the current context; what is remembered of connectors lives as long as the process.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "control/control.h"
+#include "control/control_internal.h"
+#include "control/cycle.h"
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define ZOMBIE_MS 10000
+
+static HTAB *connector_memory = NULL;
+
+void
+cycle_look_again_at(Cycle *cycle, TimestampTz when)
+{
+	if (when < cycle->next)
+		cycle->next = when;
+}
+
+void
+cycle_read_slots(Cycle *cycle)
+{
+	const Size size = offsetof(ProcessSlot, live);
+	char *copies = palloc(mul_size(control_shared->slot_count, size));
+	int count = control_shared->slot_count;
+
+	control_lock(LW_EXCLUSIVE);
+	control_my_slot->changed = false;
+	for (int i = 0; i < count; i++)
+		memcpy(copies + i * size, &control_shared->slots[i], size);
+	control_unlock();
+	for (int i = 0; i < count; i++)
+	{
+		ProcessSlot *slot = (ProcessSlot *) (copies + i * size);
+		SeenSlot *seen;
+
+		if (slot->phase == SLOT_FREE || slot->kind == SLOT_SUPERVISOR || slot->database != MyDatabaseId)
+			continue;
+		seen = palloc(sizeof(SeenSlot));
+		seen->index = i;
+		seen->slot = slot;
+		cycle->slots = lappend(cycle->slots, seen);
+		cycle->suspect_runs |= slot->suspect && !slot->settled && slot->phase != SLOT_ENDED;
+	}
+}
+
+CatalogConnector *
+cycle_find_connector(const Cycle *cycle, int64 connector_id)
+{
+	ListCell *cell;
+
+	foreach (cell, cycle->connectors)
+	{
+		CatalogConnector *connector = lfirst(cell);
+
+		if (connector->connector_id == connector_id)
+			return connector;
+	}
+	return NULL;
+}
+
+SeenSlot *
+cycle_find_slot(const Cycle *cycle, int64 connector_id)
+{
+	ListCell *cell;
+
+	foreach (cell, cycle->slots)
+	{
+		SeenSlot *seen = lfirst(cell);
+
+		if (seen->slot->phase == SLOT_ENDED || seen->slot->connector_id != connector_id)
+			continue;
+		if (seen->slot->stop_requested &&
+			TimestampDifferenceExceeds(seen->slot->stop_requested_at, cycle->now, ZOMBIE_MS))
+			continue;
+		return seen;
+	}
+	return NULL;
+}
+
+static void
+make_memory(void)
+{
+	HASHCTL control = {.keysize = sizeof(int64), .entrysize = sizeof(ConnectorMemory), .hcxt = TopMemoryContext};
+
+	connector_memory = hash_create("feldera_ingest connectors", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+ConnectorMemory *
+cycle_remember(int64 connector_id)
+{
+	ConnectorMemory *memory;
+	bool found;
+
+	if (connector_memory == NULL)
+		make_memory();
+	memory = hash_search(connector_memory, &connector_id, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(memory, 0, sizeof(*memory));
+		memory->connector_id = connector_id;
+	}
+	return memory;
+}
+
+void
+cycle_forget_undeclared(const Cycle *cycle)
+{
+	HASH_SEQ_STATUS scan;
+	ConnectorMemory *memory;
+
+	if (connector_memory == NULL)
+		return;
+	hash_seq_init(&scan, connector_memory);
+	while ((memory = hash_seq_search(&scan)) != NULL)
+		if (cycle_find_connector(cycle, memory->connector_id) == NULL)
+			(void) hash_search(connector_memory, &memory->connector_id, HASH_REMOVE, NULL);
+}
+
+TimestampTz
+cycle_retry_time(int failures)
+{
+	int64 pause = control_min_retry_interval;
+
+	for (int i = 0; i < failures && pause < control_max_retry_interval; i++)
+		pause *= 2;
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Min(pause, control_max_retry_interval));
+}
