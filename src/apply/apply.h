@@ -68,7 +68,8 @@ extern bool apply_target_is_current(ApplyTarget *target);
  * Apply one batch.  Rejects are records of SQLSTATE class 22, 23, 44, P0, of 54000, and 42501 where it is row
  * security; every other error is raised, and the caller's transaction is then to be aborted.
  * "reject_all": put away also a batch of which at least feldera_ingest.same_error_threshold records with distinct
- * keys all failed alike ("on_error": "reject"); else that error is raised again, as itself.
+ * keys all failed alike ("on_error": "reject"); else that error is raised again, as itself.  So an error of one of
+ * those classes that leaves apply_batch always means a cause that the records share: to be retried.
  */
 extern void apply_batch(ApplyTarget *target, ChangeBatch *batch, bool reject_all, ApplyResult *result);
 

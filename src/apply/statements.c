@@ -20,10 +20,11 @@
  * All operators are written with their schema, so that search_path means nothing.
  *
  * Plans.  The plan of an INSERT cannot go stale and is kept while the target is open.  The others join
- * the batch with the table, whose size changes; they are kept for one batch (its bisection runs them often).  Those by
- * key are planned with everything but the nested loop over the key's index switched off: the planner knows nothing
- * of the rows to come, and reading the whole table for each batch is the one thing that must not happen.  The
- * settings hold while planning only, triggers run under the user's own.
+ * the batch with the table, whose size changes; they are kept for one batch (its bisection runs them often).  The planner
+ * has no statistics of the batch and would sooner sort or hash the whole table than it, so it is told that the batch is
+ * tiny.  For joins by key all but the nested loop over the key's index is switched off while planning, because a table must
+ * not be read as a whole for each batch; and no such plan is run often enough to be worth compiling (jit).
+ * Triggers run under the user's own settings.
  *
  * A new tuplestore for each statement: every start of a plan allocates a read pointer in it that is
  * never given back.
@@ -51,6 +52,9 @@
 /* A batch is in memory anyway; spilling its copy to disk because work_mem is small would help nobody. */
 #define TUPLESTORE_KILOBYTES_MIN (32 * 1024)
 
+/* What the planner is told of a batch that is joined: it should take it for the small side, whatever the table. */
+#define ROWS_TOLD_OF_JOINS 10
+
 typedef enum StatementKind
 {
 	STATEMENT_INSERT,
@@ -76,6 +80,12 @@ static const char *
 column_name(const ApplyTarget *target, int column)
 {
 	return quote_identifier(target->table->columns[column].name);
+}
+
+static bool
+has_hash(const ApplyTarget *target, int column)
+{
+	return OidIsValid(target->columns[column].type_cache->hash_proc_finfo.fn_oid);
 }
 
 /* "left.column = b.c<attnum>", with the operator that the type's default operator class knows as equality. */
@@ -176,34 +186,55 @@ insert_text(StringInfo sql, const ApplyTarget *target, const Statement *statemen
 		appendStringInfoString(sql, "NOTHING");
 }
 
-/* Rows that are equal in all columns of the statement; "x" is the table, "b" the batch. */
+/* Append "separator x.column" to left and the batch's column to right. */
+static void
+append_pair(StringInfo left, StringInfo right, const ApplyTarget *target, int column)
+{
+	appendStringInfo(left, "%sx.%s", left->len > 0 ? ", " : "", column_name(target, column));
+	appendStringInfo(right, "%sb.c%d", right->len > 0 ? ", " : "", target->columns[column].attnum);
+}
+
+/* " AND function(left) = function(right)" over the records of these columns; nothing where there are none. */
+static void
+append_record_equality(StringInfo sql, const char *function, const StringInfoData *left, const StringInfoData *right)
+{
+	if (left->len > 0)
+		appendStringInfo(sql,
+						 " AND %s(ROW(%s)::pg_catalog.record) OPERATOR(pg_catalog.=) %s(ROW(%s)::pg_catalog.record)",
+						 function, left->data, function, right->data);
+}
+
+/*
+ * Rows that are equal in all columns of the statement; "x" is the table, "b" the batch.  Records of
+ * unnamed types can be compared but not hashed by the executor, so their hash is compared as well.
+ */
 static void
 append_row_condition(StringInfo sql, const ApplyTarget *target, const Statement *statement)
 {
 	bool all = statement->kind == STATEMENT_DELETE_ROW;
-	const char *joint = "";
-	StringInfoData left;
-	StringInfoData right;
+	StringInfoData left, right, left_hash, right_hash;
 
 	initStringInfo(&left);
 	initStringInfo(&right);
+	initStringInfo(&left_hash);
+	initStringInfo(&right_hash);
+	appendStringInfoString(sql, "true");
 	for (int i = 0; i < statement->column_count; i++)
 	{
 		int column = statement->columns[i];
 
 		if (all || target->table->columns[column].not_null)
 		{
-			appendStringInfoString(sql, joint);
+			appendStringInfoString(sql, " AND ");
 			append_equality(sql, target, column, "x");
-			joint = " AND ";
 			continue;
 		}
-		appendStringInfo(&left, "%sx.%s", left.len > 0 ? ", " : "", column_name(target, column));
-		appendStringInfo(&right, "%sb.c%d", right.len > 0 ? ", " : "", target->columns[column].attnum);
+		append_pair(&left, &right, target, column);
+		if (has_hash(target, column))
+			append_pair(&left_hash, &right_hash, target, column);
 	}
-	if (left.len > 0)
-		appendStringInfo(sql, "%sROW(%s)::pg_catalog.record OPERATOR(pg_catalog.=) ROW(%s)::pg_catalog.record", joint,
-						 left.data, right.data);
+	append_record_equality(sql, "pg_catalog.hash_record", &left_hash, &right_hash);
+	append_record_equality(sql, "", &left, &right);
 }
 
 static void
@@ -260,6 +291,12 @@ is_row_delete(StatementKind kind)
 	return kind == STATEMENT_DELETE_ROW || kind == STATEMENT_DELETE_NULL_ROW;
 }
 
+static bool
+is_insert(StatementKind kind)
+{
+	return kind == STATEMENT_INSERT || kind == STATEMENT_UPSERT;
+}
+
 static TupleDesc
 batch_descriptor(const ApplyTarget *target, const Statement *statement)
 {
@@ -270,8 +307,10 @@ batch_descriptor(const ApplyTarget *target, const Statement *statement)
 	for (int i = 0; i < statement->column_count; i++)
 	{
 		const TargetColumn *column = &target->columns[statement->columns[i]];
+		char name[NAMEDATALEN];
 
-		TupleDescInitEntry(descriptor, ++number, psprintf("c%d", column->attnum), column->type, column->typmod, 0);
+		snprintf(name, sizeof(name), "c%d", column->attnum);
+		TupleDescInitEntry(descriptor, ++number, name, column->type, column->typmod, 0);
 		TupleDescInitEntryCollation(descriptor, number, column->collation);
 	}
 	if (extra > 0)
@@ -310,7 +349,7 @@ statements_end_batch(ApplyTarget *target)
 	{
 		Statement *statement = list_nth(target->statements, i);
 
-		if (crowded || (statement->kind != STATEMENT_INSERT && statement->kind != STATEMENT_UPSERT))
+		if (crowded || !is_insert(statement->kind))
 			statement_free(target, statement);
 	}
 }
@@ -343,15 +382,16 @@ statement_get(ApplyTarget *target, StatementKind kind, const int *columns, int c
 
 /* ---- running one ---------------------------------------------------------------------- */
 
-/* Plan a join by key as a nested loop over the key's index; see the file's comment. */
+/* Make the plan of a join now, under settings of our own; see the file's comment. */
 static void
-plan_by_key(SPIPlanPtr plan)
+plan_join(StatementKind kind, SPIPlanPtr plan)
 {
-	static const char *const switched_off[] = {"enable_hashjoin", "enable_mergejoin", "enable_seqscan"};
+	static const char *const switched_off[] = {"jit", "enable_hashjoin", "enable_mergejoin", "enable_seqscan"};
+	size_t off_count = is_row_delete(kind) ? 1 : lengthof(switched_off);
 	int nest_level = NewGUCNestLevel();
 	CachedPlan *cached;
 
-	for (size_t i = 0; i < lengthof(switched_off); i++)
+	for (size_t i = 0; i < off_count; i++)
 		(void) set_config_option(switched_off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	cached = SPI_plan_get_cached_plan(plan);
 	if (cached != NULL)
@@ -372,8 +412,8 @@ statement_plan(ApplyTarget *target, Statement *statement)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
 	statement->plan = plan;
-	if (statement->kind == STATEMENT_DELETE_KEY || statement->kind == STATEMENT_UPDATE)
-		plan_by_key(plan);
+	if (!is_insert(statement->kind))
+		plan_join(statement->kind, plan);
 	return plan;
 }
 
@@ -388,7 +428,7 @@ statement_run(ApplyTarget *target, Statement *statement, Tuplestorestate *store,
 	relation->md.name = BATCH_RELATION;
 	relation->md.tupdesc = statement->descriptor;
 	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
-	relation->md.enrtuples = count;
+	relation->md.enrtuples = is_insert(statement->kind) ? count : Min(count, ROWS_TOLD_OF_JOINS);
 	relation->reldata = store;
 
 	if (SPI_connect() != SPI_OK_CONNECT)

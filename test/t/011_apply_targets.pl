@@ -179,5 +179,18 @@ my $touched = $apply->sql("SELECT 1 FROM " . $apply->call('grow', '[{"delete": {
 	  . "SELECT pg_stat_force_next_flush() \\g /dev/null\nSELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'grow'");
 like($touched, qr/^1\n(\d+)\n5000\n\1$/, '5,000 changes by key never read the whole table');
 
+# Reading the table once is fair without a key; sorting or hashing it, which needs temporary files here, is not.
+$apply->sql("CREATE TABLE wide AS SELECT n AS a, n::text AS b, CASE WHEN n % 3 = 0 THEN NULL ELSE n END AS c FROM generate_series(1, 200000) n");
+my $deletes = "(SELECT '[' || string_agg(format('{\"delete\": {\"a\": %s, \"b\": \"%s\", \"c\": %s}}', n, n, CASE WHEN n % 3 = 0 THEN 'null' ELSE n::text END), ',') || ']' FROM generate_series(100, 200000, 100) n)";
+for my $analyzed ('not analyzed', 'analyzed')
+{
+	my $shift = $analyzed eq 'analyzed' ? 1 : 0;
+	$apply->sql('ANALYZE wide') if $shift;
+	my $files = "SELECT pg_stat_force_next_flush() \\g /dev/null\nSELECT temp_files FROM pg_stat_database WHERE datname = 'postgres';\n";
+	my $changes = $deletes =~ s/n, n, CASE/n - $shift, n - $shift, CASE/r =~ s/WHEN n % 3/WHEN (n - $shift) % 3/r =~ s/ELSE n::text/ELSE (n - $shift)::text/r;
+	my $found = $apply->sql("SET work_mem = '1MB';\n${files}SELECT deleted, unmatched FROM " . $apply->call('wide', $changes) . ";\n$files");
+	like($found, qr/^(\d+)\n2000\|0\n\1$/, "2,000 deletes without key from a table that was $analyzed need no temporary files");
+}
+
 $apply->stop;
 done_testing();

@@ -167,6 +167,22 @@ is($apply->error("SET statement_timeout = '300ms'; SELECT " . $apply->call('slow
 is($apply->sql("DO \$\$ BEGIN PERFORM apply_test.run('raising', '[{\"insert\": {\"id\": 1, \"v\": 16}}]'); EXCEPTION WHEN undefined_function THEN PERFORM apply_test.run('raising', '[{\"insert\": {\"id\": 1, \"v\": 1}}]'); END \$\$;"
 	  . 'SELECT count(*) FROM raising'), '1', 'the target is of use after an error was raised');
 
+# ---- a long life ---------------------------------------------------------------------------------------------------------------------------------
+
+$apply->sql('CREATE TABLE bag2 (a int, b text)');
+my $memory = $apply->sql(<<"EOC");
+CREATE PROCEDURE feed(n int) LANGUAGE plpgsql AS \$\$ BEGIN FOR i IN 1..n LOOP
+	PERFORM apply_test.run('bag2', '[{"insert": {"a": 1}}, {"delete": {"a": 3, "b": null}}, {"delete": {"a": 4, "b": "x"}}]'); COMMIT;
+END LOOP; FOR i IN 1..n LOOP
+	PERFORM apply_test.run('keyed', '[{"insert": {"id": 1, "v": 1}}, {"insert": {"id": 2, "v": -1}}, {"delete": {"id": 1}}, {"update": {"id": 2, "v": 5}}, {"insert": {"id": 3, "v": "x"}}]'); COMMIT;
+END LOOP; END \$\$;
+CALL feed(20); CALL feed(20);
+SELECT sum(total_bytes) AS before FROM pg_backend_memory_contexts \\gset
+CALL feed(500);
+SELECT sum(total_bytes) - :before FROM pg_backend_memory_contexts;
+EOC
+cmp_ok($memory, '<', 65536, "1,000 batches leave $memory bytes behind");
+
 $apply->stop;
 
 # ---- other encodings ---------------------------------------------------------------------------------------------------------------------------
