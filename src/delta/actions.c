@@ -502,28 +502,35 @@ put(Writer *writer, const char *data, size_t length)
 
 #define PUT_LITERAL(writer, literal) put(writer, literal, sizeof(literal) - 1)
 
-/* {"path":"…","size":N,"partitionValues":{…},"deletionVector":{…}}; what is absent is left out.  The text and the
- * path share one allocation, because a table has a million of them. */
+/* {"path":"…","size":N,"partitionValues":{…},"deletionVector":{…}}; what is absent is left out.  A path without
+ * escapes is not kept twice, because a table has a million of them. */
 static bool
 write_action_json(DeltaFile *file, const FileAction *action, Arena *arena)
 {
+	bool same_path = action->path.length == action->path_json.length &&
+					 memcmp(action->path.data, action->path_json.data, action->path.length) == 0;
 	bool has_values = action->partition_values.length > 2;
 	char size[32];
 	int size_length = snprintf(size, sizeof(size), "%llu", (unsigned long long) file->size);
-	size_t room = action->path.length + action->path_json.length + action->partition_values.length +
-				  action->vector_json.length + 96;
+	size_t room = sizeof("{\"path\":\"\",\"size\":}") + (size_t) size_length + action->path_json.length;
 	char *text;
 	Writer writer;
 
+	if (has_values)
+		room += sizeof(",\"partitionValues\":") - 1 + action->partition_values.length;
+	if (action->vector_json.length > 0)
+		room += sizeof(",\"deletionVector\":") - 1 + action->vector_json.length;
+	if (!same_path && (file->path.data = arena_copy(arena, action->path.data, action->path.length)) == NULL)
+		return false;
 	text = arena_alloc(arena, room);
 	if (text == NULL)
 		return false;
 	writer.at = text;
-	put(&writer, action->path.data, action->path.length);
-	PUT_LITERAL(&writer, "\0");
-	file->path = text;
-	file->action_json = writer.at;
+	file->action_json = text;
 	PUT_LITERAL(&writer, "{\"path\":\"");
+	if (same_path)
+		file->path.data = writer.at;
+	file->path.length = action->path.length;
 	put(&writer, action->path_json.data, action->path_json.length);
 	PUT_LITERAL(&writer, "\",\"size\":");
 	put(&writer, size, (size_t) size_length);

@@ -218,43 +218,6 @@ is_partitioned(const DeltaSchema *schema)
 	return false;
 }
 
-/* The state before the commit, kept by the table from one commit to the next. */
-static bool
-load_follower_state(CommitLoad *load, IngestError *error)
-{
-	DeltaTable *table = load->table;
-
-	if (table->follower_state != NULL && table->follower_state->version == load->version - 1)
-		return true;
-	delta_snapshot_free(table->follower_state);
-	table->follower_state = NULL;
-	return delta_snapshot_load(table, load->version - 1, &table->follower_state, load->cancel, error) ||
-		   ingest_context(error, "a remove of version %lld has no partition values, and the state before it is needed",
-						  (long long) load->version);
-}
-
-/* *found: the live file of that canonical path, or null. */
-static bool
-find_live(CommitLoad *load, const CommitEntry *entry, const DeltaFile **found, IngestError *error)
-{
-	const DeltaSnapshot *state = load->table->follower_state;
-
-	*found = NULL;
-	for (size_t i = 0; i < state->file_count; i++)
-	{
-		load->scratch.length = 0;
-		if (!delta_path_canonical(load->table->storage, state->files[i].path, &load->scratch, error))
-			return false;
-		if (load->scratch.length == strlen(entry->canonical) &&
-			memcmp(load->scratch.data, entry->canonical, load->scratch.length) == 0)
-		{
-			*found = &state->files[i];
-			return true;
-		}
-	}
-	return true;
-}
-
 /* Take a remove's file from the state before the commit.  *known is false where it was not live: a tombstone. */
 static bool
 complete_remove(CommitLoad *load, CommitEntry *entry, bool *known, IngestError *error)
@@ -265,8 +228,9 @@ complete_remove(CommitLoad *load, CommitEntry *entry, bool *known, IngestError *
 	*known = true;
 	if (entry->has_values || !is_partitioned(load->commit->old_schema))
 		return true;
-	if (!load_follower_state(load, error) || !find_live(load, entry, &live, error))
-		return false;
+	if (!follower_state_at(load->table, load->version - 1, load->cancel, error))
+		return ingest_context(error, "a remove has no partition values, and the state before it is needed");
+	live = follower_state_find(load->table->follower_state, entry->canonical);
 	*known = live != NULL;
 	if (live == NULL)
 		return true;
@@ -275,6 +239,24 @@ complete_remove(CommitLoad *load, CommitEntry *entry, bool *known, IngestError *
 		return ingest_out_of_memory(error);
 	entry->file.action_json = json;
 	entry->file.action_length = live->action_length;
+	return true;
+}
+
+/* Keep up a state that was loaded once. */
+static bool
+advance_follower_state(CommitLoad *load, IngestError *error)
+{
+	FollowerState *state = load->table->follower_state;
+
+	if (state == NULL || follower_state_version(state) != load->version - 1)
+		return true;
+	/* removes stand before adds of the same file */
+	for (size_t i = 0; i < load->entry_count; i++)
+		if (load->entries[i].kind != ACTION_CDC &&
+			!follower_state_apply(state, load->entries[i].kind == ACTION_ADD, load->entries[i].canonical,
+								  &load->entries[i].file, error))
+			return false;
+	follower_state_advance(load->table, load->version);
 	return true;
 }
 
@@ -305,7 +287,7 @@ compare_changes(const void *left, const void *right)
 
 	if (one->kind != other->kind)
 		return order[one->kind] - order[other->kind];
-	return strcmp(one->file.path, other->file.path);
+	return delta_path_compare(one->file.path, other->file.path);
 }
 
 static void
@@ -369,20 +351,27 @@ make_changes(CommitLoad *load, bool use_cdc, IngestError *error)
 {
 	DeltaCommit *commit = load->commit;
 
-	keep_kinds(load, use_cdc && load->has_cdc);
 	if (load->entry_count == 0)
-		return true;
+		return advance_follower_state(load, error);
 	commit->changes = arena_alloc_array(&commit->arena, load->entry_count, sizeof(DeltaChange));
 	if (commit->changes == NULL)
 		return ingest_out_of_memory(error);
 	qsort(load->entries, load->entry_count, sizeof(CommitEntry), compare_entries);
+	if (use_cdc && load->has_cdc)
+	{
+		if (!advance_follower_state(load, error))
+			return false;
+		keep_kinds(load, true);
+	}
+	else
+		keep_kinds(load, false);
 	for (size_t i = 0; i < load->entry_count; i++)
 	{
 		CommitEntry *entry = &load->entries[i];
 		CommitEntry *next = i + 1 < load->entry_count && is_same_file(entry, entry + 1) ? entry + 1 : NULL;
 
 		if (next != NULL && entry->kind == next->kind)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "file \"%s\" is %s twice", entry->file.path,
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "file \"%s\" is %s twice", entry->canonical,
 							   entry->kind == ACTION_REMOVE ? "removed" : "added");
 		if (next != NULL)
 		{
@@ -393,7 +382,7 @@ make_changes(CommitLoad *load, bool use_cdc, IngestError *error)
 			return false;
 	}
 	qsort(commit->changes, commit->change_count, sizeof(DeltaChange), compare_changes);
-	return true;
+	return (use_cdc && load->has_cdc) || advance_follower_state(load, error);
 }
 
 /* ---- commits that are not there, or not wholly ------------------------------------------------------------------------ */

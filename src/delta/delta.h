@@ -39,8 +39,8 @@ delta_schema_from_json(const char *json, size_t length, DeltaSchema **out, Inges
 
 typedef struct DeltaFile
 {
-	const char *path; /* as in the log, still percent-encoded */
-	uint64_t size;    /* as in the log; 0 where unknown */
+	Span path;     /* as in the log, still percent-encoded; no NUL behind it */
+	uint64_t size; /* as in the log; 0 where unknown */
 	int64_t modified_ms;
 	int64_t record_count;    /* from stats, -1 where unknown */
 	const char *action_json; /* {"path","partitionValues","size","modificationTime","deletionVector"?...}: all

@@ -25,6 +25,8 @@
 #define DELTA_MAX_STATE_BYTES ((size_t) 8 << 30)
 #define DELTA_MAX_TYPE_DEPTH 64
 
+typedef struct FollowerState FollowerState;
+
 struct DeltaTable
 {
 	Storage *storage;
@@ -33,8 +35,7 @@ struct DeltaTable
 	int64_t torn_version;
 	int64_t torn_since_ms; /* monotonic; 0 = none */
 
-	/* state before the commit last completed from it (removes that carry no partition values) */
-	DeltaSnapshot *follower_state;
+	FollowerState *follower_state; /* null until a commit needs it */
 };
 
 /* ---- log_names.c: what a file of _delta_log is, by its name alone ------------------ */
@@ -114,6 +115,8 @@ extern bool delta_path_resolve(const Storage *storage, const char *directory, co
 extern bool
 delta_path_canonical(const Storage *storage, const char *path, Buffer *out, IngestError *error) INGEST_MUST_CHECK;
 
+/* Bytewise order. */
+extern int delta_path_compare(Span one, Span other);
 /* "directory/name", malloc'ed; null when memory is out. */
 extern char *delta_join(const char *directory, const char *name);
 
@@ -289,6 +292,8 @@ typedef struct FileSet FileSet;
 extern FileSet *file_set_create(void); /* null: out of memory */
 extern void file_set_free(FileSet *set);
 extern bool file_set_contains(const FileSet *set, const char *key, size_t length);
+/* The key's number; false: it is not in the set. */
+extern bool file_set_get(const FileSet *set, const char *key, size_t length, int64_t *number);
 /* The key's number, new or old, until the next call; null: out of memory. */
 extern int64_t *file_set_put(FileSet *set, const char *key, size_t length, bool *is_new);
 
@@ -351,6 +356,19 @@ extern void checkpoint_close(CheckpointReader *reader);
 /* snapshot.c */
 /* A commit did not parse: TRANSIENT in place of CORRUPT where it may still be being written.  Returns false. */
 extern bool log_parse_failed(const ActionReader *reader, const StorageObject *object, IngestError *error);
+
+/* follower_state.c: the live files before the next commit, for removes that carry no partition values. */
+/* Load it, or keep the one that is there where it is of this version. */
+extern bool
+follower_state_at(DeltaTable *table, int64_t version, const IngestCancel *cancel, IngestError *error) INGEST_MUST_CHECK;
+extern void follower_state_free(FollowerState *state);
+extern int64_t follower_state_version(const FollowerState *state);
+/* The live file of a canonical path, or null. */
+extern const DeltaFile *follower_state_find(const FollowerState *state, const char *canonical);
+extern bool follower_state_apply(FollowerState *state, bool is_add, const char *canonical, const DeltaFile *file,
+								 IngestError *error) INGEST_MUST_CHECK;
+/* All of a commit was applied: the state is of this version now.  May let it go where it holds too much that is dead. */
+extern void follower_state_advance(DeltaTable *table, int64_t version);
 
 /* commit.c: a commitInfo's in-commit timestamp, or the writer's clock, or 0. */
 extern int64_t commit_info_time(Span json, bool *in_commit);

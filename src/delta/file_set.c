@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * file_set.c
- *	  The files that a replay has already decided about.
+ *	  Files by key: those that a replay has decided about, those that are live.
  *
  * A log may name tens of millions of files, so the set keeps 24 bytes an entry: a
- * 128-bit hash (MurmurHash3, x64) in place of the key, and the version and action that
- * decided it.  Two keys of one hash would lose a file; at 10^9 files the chance of that
+ * 128-bit hash (MurmurHash3, x64) in place of the key, and a number (what decided it, or
+ * where the file is).  Two keys of one hash would lose a file; at 10^9 files the chance of that
  * is 10^-21, far below that of a memory error.
  *
  * Open addressing with linear probing, at most two thirds full.
@@ -20,7 +20,7 @@
 typedef struct FileSetEntry
 {
 	uint64_t hash[2]; /* both 0: free */
-	int64_t decision;
+	int64_t number;
 } FileSetEntry;
 
 struct FileSet
@@ -136,14 +136,25 @@ grow(FileSet *set)
 }
 
 bool
-file_set_contains(const FileSet *set, const char *key, size_t length)
+file_set_get(const FileSet *set, const char *key, size_t length, int64_t *number)
 {
 	uint64_t hash[2];
+	const FileSetEntry *entry;
 
 	if (set->count == 0)
 		return false;
 	hash_key(key, length, hash);
-	return (find_entry(set, hash)->hash[0] | find_entry(set, hash)->hash[1]) != 0;
+	entry = find_entry(set, hash);
+	*number = entry->number;
+	return (entry->hash[0] | entry->hash[1]) != 0;
+}
+
+bool
+file_set_contains(const FileSet *set, const char *key, size_t length)
+{
+	int64_t ignored;
+
+	return file_set_get(set, key, length, &ignored);
 }
 
 int64_t *
@@ -162,5 +173,5 @@ file_set_put(FileSet *set, const char *key, size_t length, bool *is_new)
 		memcpy(entry->hash, hash, sizeof(hash));
 		set->count++;
 	}
-	return &entry->decision;
+	return &entry->number;
 }

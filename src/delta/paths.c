@@ -24,6 +24,17 @@ delta_path_is_absolute(const char *path)
 	return path[0] == '/' || storage_uri_scheme(path) > 0;
 }
 
+int
+delta_path_compare(Span one, Span other)
+{
+	size_t shorter = one.length < other.length ? one.length : other.length;
+	int order = shorter > 0 ? memcmp(one.data, other.data, shorter) : 0;
+
+	if (order != 0)
+		return order;
+	return one.length < other.length ? -1 : one.length > other.length;
+}
+
 char *
 delta_join(const char *directory, const char *name)
 {

@@ -48,7 +48,7 @@ delta_table_free(DeltaTable *table)
 {
 	if (table == NULL)
 		return;
-	delta_snapshot_free(table->follower_state);
+	follower_state_free(table->follower_state);
 	free(table);
 }
 
@@ -356,7 +356,7 @@ load_state(Load *load, int64_t wanted, IngestError *error)
 static int
 compare_paths(const void *left, const void *right)
 {
-	return strcmp(((const DeltaFile *) left)->path, ((const DeltaFile *) right)->path);
+	return delta_path_compare(((const DeltaFile *) left)->path, ((const DeltaFile *) right)->path);
 }
 
 /* Files in order; one path live twice (under two vectors) means that a remove is missing. */
@@ -366,9 +366,10 @@ sort_files(DeltaSnapshot *snapshot, IngestError *error)
 	if (snapshot->file_count > 1)
 		qsort(snapshot->files, snapshot->file_count, sizeof(DeltaFile), compare_paths);
 	for (size_t i = 1; i < snapshot->file_count; i++)
-		if (strcmp(snapshot->files[i - 1].path, snapshot->files[i].path) == 0)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "version %lld has file \"%s\" twice",
-							   (long long) snapshot->version, snapshot->files[i].path);
+		if (compare_paths(&snapshot->files[i - 1], &snapshot->files[i]) == 0)
+			return ingest_fail(error, INGEST_ERROR_CORRUPT, "version %lld has file \"%.*s\" twice",
+							   (long long) snapshot->version, (int) snapshot->files[i].path.length,
+							   snapshot->files[i].path.data);
 	return true;
 }
 

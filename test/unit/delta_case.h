@@ -129,7 +129,8 @@ case_files(DeltaCase *test, int64_t version)
 		return text;
 	}
 	for (size_t i = 0; i < snapshot->file_count; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", snapshot->files[i].path);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s ", (int) snapshot->files[i].path.length,
+				 snapshot->files[i].path.data);
 	delta_snapshot_free(snapshot);
 	return text;
 }

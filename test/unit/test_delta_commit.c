@@ -49,8 +49,9 @@ changes_of(DeltaCase *test, int64_t version, DeltaSchema *before, bool use_cdc)
 	{
 		text[0] = '\0';
 		for (size_t i = 0; i < commit->change_count; i++)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%c%s", i > 0 ? " " : "",
-					 "+-~*"[commit->changes[i].kind], commit -> changes[i].file.path);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%c%.*s", i > 0 ? " " : "",
+					 "+-~*"[commit->changes[i].kind], (int) commit -> changes[i].file.path.length,
+					 commit->changes[i].file.path.data);
 		delta_commit_free(commit);
 	}
 	return text;
@@ -202,6 +203,18 @@ test_bare_removes(void)
 	ok(commit->change_count == 1 &&
 		   strstr(commit->changes[0].file.action_json, "\"partitionValues\":{\"p\":\"1\"}") != NULL,
 	   "partition values come from the state before");
+	delta_commit_free(commit);
+	case_commit(&test, 3, FILE_ACTION("add", "new", "\"partitionValues\":{\"p\":\"3\"},\"dataChange\":true"));
+	is_text(changes_of(&test, 3, schema, false), "+new", "an add behind it");
+	case_unlink(&test, "_delta_log/00000000000000000000.json");
+	case_commit(&test, 4,
+				"{\"remove\":{\"path\":\"new\",\"dataChange\":true}}\n{\"remove\":{\"path\":\"x "
+				"y\",\"dataChange\":true}}\n");
+	ok(delta_commit_load(test.table, 4, schema, false, false, &commit, NULL, &test.error) && commit != NULL,
+	   "the state is kept up, not loaded again: %s", test.error.message);
+	ok(commit != NULL && commit->change_count == 1 &&
+		   strstr(commit->changes[0].file.action_json, "\"partitionValues\":{\"p\":\"3\"}") != NULL,
+	   "with the files added since, without those removed");
 	delta_commit_free(commit);
 	delta_schema_release(schema);
 	case_end(&test);
