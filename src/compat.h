@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "pgstat.h"
 #include "utils/acl.h"
@@ -42,6 +43,8 @@ object_aclcheck(Oid class_oid, Oid object_oid, Oid role, AclMode mode)
 {
 	if (class_oid == ForeignServerRelationId)
 		return pg_foreign_server_aclcheck(object_oid, role, mode);
+	if (class_oid == ProcedureRelationId)
+		return pg_proc_aclcheck(object_oid, role, mode);
 	Assert(class_oid == DatabaseRelationId);
 	return pg_database_aclcheck(object_oid, role, mode);
 }

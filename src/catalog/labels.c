@@ -234,6 +234,19 @@ find_cycle(LabelGraph *graph, int at)
 
 /* ---- the check -------------------------------------------------------------------------------- */
 
+/* A wait is told once, when it begins. */
+static void
+log_wait(const LabelNode *waiter)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int k = 0; k < list_length(waiter->start_after); k++)
+		appendStringInfo(&text, "%s%s", k > 0 ? ", " : "", (char *) list_nth(waiter->start_after, k));
+	ereport(LOG, (errmsg("connector \"%s\" waits for %s", waiter->name, text.data), errhidecontext(true),
+				  errhidestmt(true)));
+}
+
 static void
 check_waiter(const LabelGraph *graph, const LabelNode *waiter, List *labels_taken)
 {
@@ -265,6 +278,11 @@ labels_check(List *touched, List *labels_taken)
 	{
 		if (!graph.nodes[i].released)
 			check_waiter(&graph, &graph.nodes[i], labels_taken);
+	}
+	for (int i = 0; i < graph.count; i++)
+	{
+		if (!graph.nodes[i].released && graph.nodes[i].touched)
+			log_wait(&graph.nodes[i]);
 	}
 	catalog_session_end(&session);
 }

@@ -109,17 +109,22 @@ catalog_open_gates(void)
 {
 	static CatalogQuery query = {
 		.sql = "UPDATE feldera.connector w SET released_at = clock_timestamp() "
-			   "WHERE w.released_at IS NULL AND w.adopted AND NOT EXISTS ("
+			   "WHERE w.released_at IS NULL AND feldera.is_adopted(w.adopted, w.database_oid, w.system_identifier) "
+			   "AND NOT EXISTS ("
 			   "SELECT FROM unnest(w.start_after) AS l (label) WHERE NOT EXISTS ("
 			   "SELECT FROM feldera.connector h WHERE l.label = ANY (h.labels)) OR EXISTS ("
 			   "SELECT FROM feldera.connector h JOIN feldera.progress p USING (connector_id) "
-			   "WHERE l.label = ANY (h.labels) AND p.backfill_completed_at IS NULL))",
+			   "WHERE l.label = ANY (h.labels) AND p.backfill_completed_at IS NULL)) RETURNING w.name",
 	};
 	CatalogSession session;
 	uint64 count;
 
 	catalog_session_begin(&session);
 	count = catalog_execute(&query, NULL, NULL);
+	for (uint64 row = 0; row < count; row++)
+		ereport(LOG, (errmsg("the start_after of connector \"%s\" is satisfied",
+							 catalog_column_text(row, 1, CurrentMemoryContext)),
+					  errhidecontext(true)));
 	catalog_session_end(&session);
 	if (count > 0)
 		ForceSyncCommit();

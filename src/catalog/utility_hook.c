@@ -9,21 +9,31 @@
  * extension in this database, or where the library was not preloaded, the statement is passed on untouched and
  * core's own error for the unknown option stays.
  *
+ * The caller needs the same rights as for feldera.create_connectors(), which this stands for.
+ *
  * CREATE SCHEMA ... CREATE TABLE comes back through this hook for each table, with the schema filled in.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "catalog_internal.h"
 #include "commands/defrem.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/pg_list.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 static ProcessUtility_hook_type previous_process_utility_hook = NULL;
 
@@ -84,6 +94,33 @@ existing_table(RangeVar *relation)
 	return get_relname_relid(copy->relname, namespace_oid);
 }
 
+/* Did this transaction make the table?  Not when somebody else did it meanwhile, and IF NOT EXISTS passed over it. */
+static bool
+is_of_this_transaction(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* As if the caller had called the function. */
+static void
+check_rights(void)
+{
+	List *name = list_make2(makeString(CATALOG_SCHEMA_NAME), makeString("create_connectors"));
+	Oid arguments[2] = {REGCLASSOID, JSONBOID};
+	Oid function = LookupFuncName(name, 2, arguments, false);
+	AclResult result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, NameListToString(name));
+}
+
 static void
 pass_on(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
 		ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
@@ -116,6 +153,7 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, 
 {
 	CreateStmt *create = declaring_statement(statement);
 	Oid before;
+	Oid relid;
 	char *text;
 
 	if (create == NULL)
@@ -126,12 +164,15 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, 
 	statement = copyObject(statement);
 	create = (CreateStmt *) statement->utilityStmt;
 	text = take_connectors_option(&create->options);
+	check_rights();
 	before = create->if_not_exists ? existing_table(create->relation) : InvalidOid;
 	pass_on(statement, query, false, context, parameters, environment, receiver, completion);
 	if (OidIsValid(before))
 		return;
 	CommandCounterIncrement();
-	(void) declare_connectors(existing_table(create->relation), catalog_json_parse(text));
+	relid = existing_table(create->relation);
+	if (is_of_this_transaction(relid))
+		(void) declare_connectors(relid, catalog_json_parse(text));
 }
 
 void
