@@ -41,6 +41,20 @@ RESET ROLE;
 SET ROLE regress_other;
 SELECT feldera.create_connector('t', '{}');
 RESET ROLE;
+-- CREATE TABLE asks for the same rights as the function
+CREATE ROLE regress_nobody LOGIN;
+CREATE SCHEMA nobody AUTHORIZATION regress_nobody;
+SET ROLE regress_nobody;
+CREATE TABLE nobody.own (i integer) WITH (connectors = '[]');
+RESET ROLE;
+GRANT USAGE ON SCHEMA feldera TO regress_nobody;
+SET ROLE regress_nobody;
+CREATE TABLE nobody.own (i integer) WITH (connectors = '[]');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION feldera.create_connectors(regclass, jsonb) TO regress_nobody;
+SET ROLE regress_nobody;
+CREATE TABLE nobody.own (i integer) WITH (connectors = '[]');
+RESET ROLE;
 -- a superuser's connector on another role's table runs as that role
 SELECT feldera.create_connector('t', '{"name": "f", "transport": {"name": "delta_table_input", "config": {"uri": "file:///etc", "mode": "snapshot"}}}');
 SELECT connector, owner::text = current_user AS mine, run_as FROM feldera.connectors ORDER BY connector_id;
