@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "source/delta_source.h"
 
@@ -309,16 +310,23 @@ apply_commit(Follower *follower, const DeltaCommit *commit, IngestError *error)
 
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
+/* How far behind: only where versions come one upon the other is the log asked for its end, and not each time. */
 static bool
-tell_lag(Follower *follower, IngestError *error)
+tell_lag(Follower *follower, const DeltaCommit *commit, bool waited, IngestError *error)
 {
 	DeltaSource *source = follower->source;
+	int64_t age_ms = commit->time_ms > 0 ? (int64_t) time(NULL) * 1000 - commit->time_ms : -1;
 
-	if (follower->next > follower->latest || (follower->next - source->start_version) % VERSIONS_BETWEEN_LATEST == 0)
+	if (waited)
+		follower->latest = commit->version;
+	else if (commit->version > follower->latest || commit->version % VERSIONS_BETWEEN_LATEST == 0)
 		if (!delta_latest_version(source->table, &follower->latest, &source->cancel, error))
 			return false;
-	source->status.lag = follower->latest >= follower->next ? follower->latest - follower->next + 1 : 0;
-	return delta_put_status(source, error, "reading version %" PRId64, follower->next);
+	if (follower->latest < commit->version)
+		follower->latest = commit->version;
+	source->status.lag = follower->latest - commit->version + 1;
+	source->status.lag_seconds = commit->time_ms <= 0 ? -1 : age_ms > 0 ? (double) age_ms / 1000 : 0;
+	return delta_put_status(source, error, "reading version %" PRId64, commit->version);
 }
 
 static bool
@@ -340,6 +348,7 @@ static bool
 follow_next(Follower *follower, int *polls, IngestError *error)
 {
 	DeltaSource *source = follower->source;
+	bool waited = *polls > 0;
 	DeltaCommit *commit;
 	bool done;
 
@@ -349,7 +358,7 @@ follow_next(Follower *follower, int *polls, IngestError *error)
 	if (commit == NULL)
 		return wait_for_version(follower, polls, error);
 	*polls = 0;
-	done = tell_lag(follower, error) && apply_commit(follower, commit, error);
+	done = tell_lag(follower, commit, waited, error) && apply_commit(follower, commit, error);
 	if (done && source->config.verbose)
 		done = event_queue_put_log(source->run->queue, SOURCE_LOG_INFO, error,
 								   "version %" PRId64 " of Delta table \"%s\": %zu changed files", commit->version,

@@ -82,7 +82,6 @@ typedef struct PlannedFile
 {
 	int64_t file_number;
 	int64_t next_row;
-	int64_t record_count; /* -1 unknown */
 	const char *action_json;
 	size_t action_length;
 } PlannedFile;

@@ -180,7 +180,6 @@ plan_files(DeltaSource *source, IngestError *error)
 		return ingest_out_of_memory(error);
 	for (size_t i = 0; i < snapshot->file_count; i++)
 		source->plan[i] = (PlannedFile){.file_number = (int64_t) i,
-										.record_count = snapshot->files[i].record_count,
 										.action_json = snapshot->files[i].action_json,
 										.action_length = snapshot->files[i].action_length};
 	source->plan_count = snapshot->file_count;
@@ -230,7 +229,7 @@ copy_plan(const DeltaSource *source, SourcePosition *pin, IngestError *error)
 		DeltaPlanFile *to = &pin->files[pin->file_count];
 
 		*to = (DeltaPlanFile){.file_number = from->file_number,
-							  .record_count = from->record_count,
+							  .record_count = source->snapshot->files[pin->file_count].record_count,
 							  .size = source->snapshot->files[pin->file_count].size};
 		if (!copy_text(&to->action_json, from->action_json, from->action_length, error))
 			return false;
@@ -352,16 +351,14 @@ take_stored(DeltaSource *source, IngestError *error)
 			continue;
 		source->plan[source->plan_count++] = (PlannedFile){.file_number = file->file_number,
 														   .next_row = file->next_row,
-														   .record_count = file->record_count,
 														   .action_json = file->action_json,
 														   .action_length = strlen(file->action_json)};
 	}
 	return delta_schema_from_json(stored->schema_json, strlen(stored->schema_json), &source->schema, error);
 }
 
-/* Is the log that we are about to follow the one that the position belongs to? */
 static bool
-check_log(DeltaSource *source, IngestError *error)
+check_table(DeltaSource *source, IngestError *error)
 {
 	DeltaSchema *schema;
 	bool done;
@@ -371,6 +368,49 @@ check_log(DeltaSource *source, IngestError *error)
 	done = check_identity(source, schema, error);
 	delta_schema_release(schema);
 	return done;
+}
+
+static bool
+log_changed(IngestError *error)
+{
+	return ingest_hint(error, "The table was replaced or restored. Use feldera.reset_connector() to begin anew.");
+}
+
+/* Is the last version that was passed still the same one?  It may be cleaned up by now, but not missing at the end. */
+static bool
+check_last_version(DeltaSource *source, IngestError *error)
+{
+	const char *identity = source->run->stored->commit_identity;
+	int64_t version = source->next_version - 1;
+	int64_t latest;
+	DeltaCommit *commit = NULL;
+	bool same;
+
+	if (!delta_latest_version(source->table, &latest, &source->cancel, error))
+		return false;
+	if (latest < version)
+	{
+		ingest_fail(error, INGEST_ERROR_CHANGED,
+					"the log ends at version %" PRId64 ", before the stored position %" PRId64, latest, version);
+		return log_changed(error);
+	}
+	if (identity == NULL)
+		return true;
+	if (!delta_commit_load(source->table, version, source->schema, true, false, &commit, &source->cancel, error))
+		return false;
+	same = commit == NULL || strcmp(commit->identity, identity) == 0;
+	delta_commit_free(commit);
+	if (same)
+		return true;
+	ingest_fail(error, INGEST_ERROR_CHANGED, "version %" PRId64 " is not the one that was read", version);
+	return log_changed(error);
+}
+
+/* Is the log that we are about to follow the one that the position belongs to? */
+static bool
+check_log(DeltaSource *source, IngestError *error)
+{
+	return check_table(source, error) && check_last_version(source, error);
 }
 
 static bool

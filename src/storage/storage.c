@@ -159,7 +159,7 @@ storage_open(const char *uri, const StorageOption *options, size_t option_count,
 		return false;
 	}
 	storage->config = config; /* taken over */
-	storage->rights = *rights;
+	storage->rights = rights != NULL ? *rights : (StorageRights){false, false};
 	storage->uri = shown_uri(uri);
 	if (storage->uri == NULL)
 	{

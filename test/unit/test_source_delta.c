@@ -185,6 +185,8 @@ apply_move(Model *model, const PositionMove *move)
 	}
 	model->broken |= move->kind != POSITION_DELTA_VERSION || model->position->next_version != move->expected;
 	model->position->next_version = move->next;
+	free(model->position->commit_identity);
+	model->position->commit_identity = move->commit_identity != NULL ? strdup(move->commit_identity) : NULL;
 	if (move->schema_json != NULL)
 	{
 		free(model->position->schema_json);
@@ -251,7 +253,7 @@ load_position(const SourcePosition *from)
 	*position = *from;
 	position->source_identity = from->source_identity != NULL ? strdup(from->source_identity) : NULL;
 	position->schema_json = from->schema_json != NULL ? strdup(from->schema_json) : NULL;
-	position->commit_identity = NULL;
+	position->commit_identity = from->commit_identity != NULL ? strdup(from->commit_identity) : NULL;
 	position->files = calloc(from->file_count + 1, sizeof(DeltaPlanFile));
 	position->file_count = 0;
 	for (size_t i = 0; i < from->file_count; i++)
@@ -720,6 +722,30 @@ test_another_table(void)
 	forget(&model);
 }
 
+/* The same table, but its log was rolled back and went on otherwise. */
+static void
+test_rolled_back(void)
+{
+	static Model model;
+
+	new_table();
+	write_commit(0, PROTOCOL METADATA ADD_0);
+	write_commit(1, ADD_1000);
+	write_commit(2, EMPTY);
+	run(&model, "\"mode\":\"snapshot_and_follow\",\"version\":0,\"end_version\":2");
+	run(&model, "\"mode\":\"snapshot_and_follow\",\"version\":0,\"end_version\":2");
+	is_healthy(&model, "the log is the same");
+	shell("rm %s/_delta_log/*2.json", table);
+	run(&model, "\"mode\":\"snapshot_and_follow\",\"version\":0");
+	ok(model.failed && model.failure.kind == INGEST_ERROR_CHANGED, "a log that went back: %s; %s",
+	   model.failure.message, model.failure.hint);
+	write_commit(2, ADD_2000);
+	run(&model, "\"mode\":\"snapshot_and_follow\",\"version\":0");
+	ok(model.failed && model.failure.kind == INGEST_ERROR_CHANGED && total(&model) == 2000,
+	   "a version that is another one now: %s", model.failure.message);
+	forget(&model);
+}
+
 static void
 test_probe(void)
 {
@@ -866,6 +892,7 @@ main(void)
 	test_added_column();
 	test_changed_schemas();
 	test_another_table();
+	test_rolled_back();
 	test_probe();
 	test_hole_in_log();
 	test_datetime();

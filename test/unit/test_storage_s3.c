@@ -208,6 +208,54 @@ test_unsigned(void)
 	stand_in_stop(&stand_in);
 }
 
+/* Where AWS's own hosts would be spoken to, as a proxy is asked for them. */
+static bool
+refuse_tunnel(int socket, const char *request, int number, void *state)
+{
+	(void) request;
+	(void) number;
+	(void) state;
+	stand_in_answer(socket, "403 Forbidden", "", "");
+	return false;
+}
+
+static void
+is_aws_host(const char *uri, const char *region, const char *virtual_hosted, const char *host)
+{
+	Storage *storage;
+	char proxy[64];
+	char expected[128];
+	char out[1];
+
+	stand_in_start(&stand_in, refuse_tunnel, NULL);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", stand_in.port);
+	option_count = 0;
+	option("proxy_url", proxy);
+	option("aws_skip_signature", "true");
+	option("max_retries", "0");
+	if (region != NULL)
+		option("aws_region", region);
+	if (virtual_hosted != NULL)
+		option("aws_virtual_hosted_style_request", virtual_hosted);
+	storage = open_store(uri);
+	ok(!storage_read(storage, "x", NULL, 0, 1, out, NULL, &error), "%s", error.message);
+	snprintf(expected, sizeof(expected), "CONNECT %s:443 HTTP/1.1", host);
+	is_text(request_line(0), expected, "the host of AWS");
+	storage_close(storage);
+	stand_in_stop(&stand_in);
+}
+
+static void
+test_aws_hosts(void)
+{
+	is_aws_host("s3://bucket/t", NULL, NULL, "bucket.s3.us-east-1.amazonaws.com");
+	is_aws_host("s3://bucket/t", "eu-west-1", NULL, "bucket.s3.eu-west-1.amazonaws.com");
+	is_aws_host("s3://bucket/t", "cn-north-1", NULL, "bucket.s3.cn-north-1.amazonaws.com.cn");
+	is_aws_host("s3://bucket/t", "eu-west-1", "false", "s3.eu-west-1.amazonaws.com");
+	/* the certificate has one label only */
+	is_aws_host("s3://my.bucket/t", "eu-west-1", NULL, "s3.eu-west-1.amazonaws.com");
+}
+
 static void
 is_refused(const char *uri, IngestErrorKind kind)
 {
@@ -809,12 +857,15 @@ int
 main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	unsetenv("http_proxy"); /* the machine's own must not come between */
+	unsetenv("all_proxy");
 	storage_initialize();
 	for (int i = 0; i < OBJECT_SIZE; i++)
 		object_bytes[i] = (char) (i * 7 + i / 251);
 	test_request();
 	test_virtual_hosts();
 	test_unsigned();
+	test_aws_hosts();
 	test_declarations();
 	test_regions();
 	test_broken_bodies();
