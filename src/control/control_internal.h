@@ -207,6 +207,9 @@ extern void control_install_definition_hook(void);
 extern void control_install_database_hook(void);
 extern bool control_database_is_blocked_locked(Oid database);
 
+/* Nobody's schema: a role that may create objects somewhere must not slip code into another role's worker. */
+#define CONTROL_SEARCH_PATH "pg_catalog, pg_temp"
+
 /* ---- processes (process.c) ------------------------------------------------------------ */
 
 /* Signals and slot; leaves the process where the slot is not ours any more. */

@@ -68,7 +68,7 @@ settle_session(const ProcessSlot *slot)
 	snprintf(name, sizeof(name), "feldera_ingest %s", slot->name);
 	set_option("application_name", name);
 	set_option("role", "none");
-	set_option("search_path", "pg_catalog, pg_temp");
+	set_option("search_path", CONTROL_SEARCH_PATH);
 	set_option("session_replication_role", "origin");
 	set_option("DateStyle", "ISO, YMD");
 	set_option("IntervalStyle", "postgres");

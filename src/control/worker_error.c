@@ -110,6 +110,23 @@ record(const WorkerRun *run, const SlotReport *report)
 	PG_END_TRY();
 }
 
+/* The hint that the error brings, its detail, or the one thing that triggers trip over in a worker. */
+static const char *
+hint_of(const WorkerRun *run, const ErrorData *error)
+{
+	if (error->hint != NULL)
+		return error->hint;
+	if (error->detail != NULL)
+		return error->detail;
+	if (run->batch != NULL &&
+		(error->sqlerrcode == ERRCODE_UNDEFINED_TABLE || error->sqlerrcode == ERRCODE_UNDEFINED_FUNCTION ||
+		 error->sqlerrcode == ERRCODE_UNDEFINED_OBJECT))
+		return "Workers run with search_path \"" CONTROL_SEARCH_PATH
+			   "\": functions of triggers have to qualify names, or "
+			   "to be given a search_path with ALTER FUNCTION ... SET.";
+	return NULL;
+}
+
 void
 worker_report_caught_error(WorkerRun *run)
 {
@@ -123,8 +140,7 @@ worker_report_caught_error(WorkerRun *run)
 	EmitErrorReport();
 	FlushErrorState();
 	control_report(OUTCOME_FAILED, error_is_permanent(error->sqlerrcode, run->opening),
-				   unpack_sql_state(error->sqlerrcode), error->message,
-				   error->hint != NULL ? error->hint : error->detail);
+				   unpack_sql_state(error->sqlerrcode), error->message, hint_of(run, error));
 	report = control_my_slot->report;
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(run->run_context);

@@ -96,6 +96,23 @@ EOC
 	FelderaIngest->rows_are_exact($node, 'postgres', 'lent', 'exactly');
 }
 
+# a trigger that relies on a search_path
+{
+	$node->safe_psql('postgres', <<'EOC');
+CREATE TABLE audited (id bigint); CREATE TABLE audit (id bigint);
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NEW; END $$;
+CREATE TRIGGER audit BEFORE INSERT ON audited FOR EACH ROW EXECUTE FUNCTION audit();
+EOC
+	FelderaIngest->create_datagen($node, 'postgres', 'audited', limit => 300, rate => 1000);
+	FelderaIngest->wait_until($node, 'postgres',
+		"SELECT state = 'failed' AND error ~ 'audit' AND hint ~ 'search_path' FROM feldera.connectors WHERE connector = 'audited.live'",
+		'a trigger that needs a search_path: failed, with a hint');
+	$node->safe_psql('postgres',
+		"ALTER FUNCTION audit() SET search_path = public; SELECT feldera.start_connector('audited.live')");
+	FelderaIngest->wait_for_state($node, 'postgres', 'audited.live', 'finished', 'which is right');
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM audit'), '300', 'each row was audited once');
+}
+
 # a role that cannot connect
 {
 	$node->safe_psql('postgres', <<'EOC');
