@@ -18,7 +18,7 @@ DATA = $(sort $(wildcard sql/$(EXTENSION)--*.sql))
 ROOMS = common batch storage parquet delta format source apply catalog control
 PLAIN_ROOMS = common batch storage parquet delta format source
 SOURCES = $(wildcard src/*.c $(ROOMS:%=src/%/*.c))
-HEADERS = $(wildcard src/*.h $(ROOMS:%=src/%/*.h))
+ROOM_HEADERS = $(wildcard src/*.h $(ROOMS:%=src/%/*.h))
 OBJS = $(SOURCES:.c=.o)
 
 LIBRARIES = -lrdkafka -lcurl -lcrypto -lzstd -lsnappy -llz4 -lbrotlidec -lz -lpthread -lm
@@ -104,6 +104,6 @@ unit: $(UNIT_PROGRAMS)
 unit-programs: $(UNIT_PROGRAMS)
 
 lint:
-	clang-format --dry-run --Werror $(SOURCES) $(HEADERS) $(wildcard test/unit/*.[ch] test/tools/*.c test/fuzz/*.c)
+	clang-format --dry-run --Werror $(SOURCES) $(ROOM_HEADERS) $(wildcard test/unit/*.[ch] test/tools/*.c test/fuzz/*.c)
 
 endif

@@ -38,6 +38,8 @@ buffer_reserve(Buffer *buffer, size_t extra, IngestError *error)
 	capacity = buffer->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : buffer->capacity;
 	while (capacity < needed)
 		capacity = capacity > buffer->limit / 2 ? needed : capacity * 2;
+	if (capacity > buffer->limit)
+		capacity = buffer->limit;
 	data = realloc(buffer->data, capacity);
 	if (data == NULL)
 		return ingest_out_of_memory(error);
