@@ -47,7 +47,8 @@ struct Source
 };
 
 /* The registry, null-terminated. */
-static const SourceRoutine *const routines[] = {&delta_table_input_routine, &kafka_input_routine, NULL};
+static const SourceRoutine *const routines[] = {&datagen_routine, &delta_table_input_routine, &kafka_input_routine,
+												NULL};
 
 static const SourceRoutine *
 find_routine(const char *transport)
