@@ -7,6 +7,7 @@
 #   make demo         installs what is missing, builds, runs the main job, shows what it did
 #   make check        installs what is missing, builds, runs every test
 #   make bench        the numbers, as ratios to a peer in the same run
+#   make FUZZ=1 fuzz  libFuzzer programs of the plain C rooms (clang)
 #   make lint         clang-format over src/ and test/
 #   make SANITIZE=1 unit      the same under AddressSanitizer and UBSan
 
@@ -55,7 +56,11 @@ include $(PGXS)
 
 # ---- plain C: a static library for tools, unit programs, fuzzers -------------------
 
-ifdef SANITIZE
+ifdef FUZZ
+VARIANT = fuzz
+VARIANT_FLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+override CC = clang
+else ifdef SANITIZE
 VARIANT = sanitize
 VARIANT_FLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else
@@ -71,7 +76,7 @@ UNIT_SOURCES = $(wildcard test/unit/test_$(if $(ROOM),$(ROOM),*)*.c)
 UNIT_PROGRAMS = $(UNIT_SOURCES:test/unit/%.c=$(BUILD)/unit/%)
 TOOLS = $(patsubst test/tools/%.c,$(BUILD)/tools/%,$(wildcard test/tools/*.c))
 
-.PHONY: plain tools unit unit-programs lint
+.PHONY: plain tools unit unit-programs fuzz lint
 
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/tools/*.d)
 
@@ -102,6 +107,13 @@ unit: $(UNIT_PROGRAMS)
 	prove --exec '' $(UNIT_PROGRAMS)
 
 unit-programs: $(UNIT_PROGRAMS)
+
+# "make FUZZ=1 fuzz" builds the fuzzers into build/fuzz/fuzz; run one as "build/fuzz/fuzz/fuzz_format CORPUS".
+fuzz: $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*.c))
+
+$(BUILD)/fuzz/%: test/fuzz/%.c $(PLAIN_LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(PLAIN_CFLAGS) -fsanitize=fuzzer -o $@ $< $(PLAIN_LIBRARY) $(LIBRARIES)
 
 lint:
 	clang-format --dry-run --Werror $(SOURCES) $(ROOM_HEADERS) $(wildcard test/unit/*.[ch] test/tools/*.c test/fuzz/*.c)
