@@ -12,6 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "common/variant.h"
 #include "delta/delta_internal.h"
 
 #include <stdlib.h>
@@ -410,34 +411,78 @@ convert_list(const ColumnPlan *plan, struct ArrowArray *source, const Selection 
 	return done;
 }
 
+/* Index of a variant's part in the file's struct, -1 none. */
+static int64_t
+variant_part(const ColumnPlan *plan, const char *name)
+{
+	for (int64_t i = 0; i < plan->source_schema->n_children; i++)
+		if (strcmp(plan->source_schema->children[i]->name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* One of the two binaries as it stands in the file. */
+static bool
+gather_variant_part(const ColumnPlan *plan, const char *name, struct ArrowArray *source, Selection selection,
+					struct ArrowArray *out, IngestError *error)
+{
+	static const DeltaField bytes = {.name = "variant", .kind = DELTA_TYPE_BINARY};
+	int64_t index = variant_part(plan, name);
+	ColumnPlan part = {.kind = PLAN_MISSING, .field = &bytes};
+
+	selection.base += source->offset;
+	if (index < 0)
+		return convert_column(&part, NULL, selection, out, error);
+	part.kind = PLAN_LEAF;
+	part.source_format = plan->source_schema->children[index]->format;
+	return convert_column(&part, source->children[index], selection, out, error);
+}
+
+/* The values of a shredded variant, put together row by row. */
+static bool
+assemble_variants(const ColumnPlan *plan, struct ArrowArray *source, const Selection *selection, struct ArrowArray *out,
+				  IngestError *error)
+{
+	static const DeltaField bytes = {.name = "value", .kind = DELTA_TYPE_BINARY};
+	int32_t *offsets;
+	void *data;
+	Buffer values;
+	bool done;
+
+	if (!array_create_for(&bytes, selection->count, out, error))
+		return false;
+	buffer_init(&values, INT32_MAX);
+	offsets = array_buffer(out, 1, (size_t) (selection->count + 1) * 4);
+	done = offsets != NULL || ingest_out_of_memory(error);
+	for (int64_t i = 0; i < selection->count && done; i++)
+	{
+		Span metadata;
+
+		done = variant_assemble(plan->source_schema, source, selected(selection, i), &metadata, &values, error);
+		offsets[i + 1] = (int32_t) values.length;
+	}
+	if (done && (data = array_buffer(out, 2, values.length)) == NULL)
+		done = ingest_out_of_memory(error);
+	if (done && values.length > 0)
+		memcpy(data, values.data, values.length);
+	buffer_release(&values);
+	if (!done)
+		array_release(out);
+	return done;
+}
+
 /* metadata and value as they are; what was shredded is put together first. */
 static bool
 convert_variant(const ColumnPlan *plan, struct ArrowArray *source, const Selection *selection, struct ArrowArray *out,
 				IngestError *error)
 {
-	static const DeltaField bytes = {.name = "variant", .kind = DELTA_TYPE_BINARY};
-	static const char *const names[] = {"metadata", "value"};
-	Selection inner = *selection;
-
-	inner.base += source->offset;
-	if (!copy_validity(source, selection, out, error))
+	if (!copy_validity(source, selection, out, error) ||
+		!gather_variant_part(plan, "metadata", source, *selection, out->children[0], error))
 		return false;
-	for (int part = 0; part < 2; part++)
-	{
-		ColumnPlan child = {.kind = PLAN_MISSING, .field = &bytes};
-		struct ArrowArray *array = NULL;
-
-		for (int64_t i = 0; i < source->n_children; i++)
-			if (strcmp(plan->source_schema->children[i]->name, names[part]) == 0)
-			{
-				array = source->children[i];
-				child.kind = PLAN_LEAF;
-				child.source_format = plan->source_schema->children[i]->format;
-			}
-		if (!convert_column(&child, array, inner, out->children[part], error))
-			return false;
-	}
-	return true;
+	if (variant_part(plan, "typed_value") >= 0)
+		return assemble_variants(plan, source, selection, out->children[1], error) ||
+			   ingest_context(error, "column \"%s\"", plan->field->name);
+	return gather_variant_part(plan, "value", source, *selection, out->children[1], error);
 }
 
 /* ---- columns ------------------------------------------------------------------------------------------------- */
