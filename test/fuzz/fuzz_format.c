@@ -28,8 +28,8 @@ static const char *const declarations[] = {
 	"{\"name\": \"json\", \"config\": {\"update_format\": \"raw\", \"json_flavor\": \"blockchain\"}}",
 	"{\"name\": \"csv\"}",
 	"{\"name\": \"csv\", \"config\": {\"delimiter\": \"|\", \"flexible\": false, \"comment\": \"#\"}}",
-	"{\"name\": \"csv\", \"config\": {\"escape\": \"\\\\\", \"double_quote\": false, \"headers\": true, \"trim\": "
-	"\"all\"}}",
+	("{\"name\": \"csv\", \"config\": {\"escape\": \"\\\\\", \"double_quote\": false, \"headers\": true, \"trim\": "
+	 "\"all\"}}"),
 };
 
 static ColumnTarget element = {.name = NAME("e"), .type_name = NAME("text"), .form = FORM_TEXT};
