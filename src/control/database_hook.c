@@ -198,7 +198,8 @@ wanted_database(Node *statement)
 	if (name == NULL)
 		return InvalidOid;
 	database = get_database_oid(name, true);
-	if (!OidIsValid(database) || database == MyDatabaseId)
+	/* One's own database can be copied, but neither dropped nor changed. */
+	if (!OidIsValid(database) || (database == MyDatabaseId && !copy))
 		return InvalidOid;
 	if (copy ? !may_copy(database) : !object_ownercheck(DatabaseRelationId, database, GetUserId()))
 		return InvalidOid;
