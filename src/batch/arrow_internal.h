@@ -5,6 +5,7 @@
  *
  *	arrow_type.c	  format strings and extension names to an ArrowType
  *	arrow_text.c	  one value as text or JSON
+ *	arrow_variant.c	  variants as JSON
  *	arrow_plan.c	  which field feeds which column, by which converter
  *	arrow_convert.c	  converters of fixed-width values
  *	arrow_variable.c  converters of strings, bytes, dictionaries and nested values
@@ -55,7 +56,8 @@ typedef enum ArrowExtension
 {
 	ARROW_EXTENSION_NONE,
 	ARROW_EXTENSION_UUID,
-	ARROW_EXTENSION_JSON
+	ARROW_EXTENSION_JSON,
+	ARROW_EXTENSION_VARIANT
 } ArrowExtension;
 
 typedef struct ArrowType
@@ -129,6 +131,12 @@ extern bool arrow_write_json(const struct ArrowSchema *schema, const struct Arro
 /* The array literal of a list: {1,2,NULL}.  Strings are not checked either. */
 extern bool arrow_write_literal(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
 								bool json_elements, struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+
+/* arrow_variant.c: a variant that is not null, as plain JSON */
+extern bool arrow_write_variant(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row,
+								int depth, struct Buffer *out, IngestError *error) INGEST_MUST_CHECK;
+/* 36 characters; returns that. */
+extern size_t arrow_uuid_to_text(const unsigned char *bytes, char *out);
 
 /* months, days and microseconds as the server prints an interval */
 extern size_t interval_to_text(char *out, int32_t months, int32_t days, int64_t microseconds);

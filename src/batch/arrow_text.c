@@ -145,8 +145,8 @@ temporal_to_text(const ArrowType *type, int64_t value, char *out)
 	return timestamp_to_text(out, days - EPOCH_DAYS, seconds, fraction, type->fraction_digits, type->zone);
 }
 
-static size_t
-uuid_to_text(const unsigned char *bytes, char *out)
+size_t
+arrow_uuid_to_text(const unsigned char *bytes, char *out)
 {
 	char *position = out;
 
@@ -175,7 +175,7 @@ arrow_scalar_to_text(const ArrowType *type, const struct ArrowArray *array, int6
 			return decimal_to_text(out, arrow_values(array, type->width) + row * type->width, (size_t) type->width,
 								   type->scale);
 		case ARROW_FIXED_BINARY:
-			return uuid_to_text(arrow_values(array, type->width) + row * type->width, out);
+			return arrow_uuid_to_text(arrow_values(array, type->width) + row * type->width, out);
 		case ARROW_DATE:
 		case ARROW_TIME:
 		case ARROW_TIMESTAMP:
@@ -353,6 +353,8 @@ write_json(const struct ArrowSchema *schema, const struct ArrowArray *array, int
 		case ARROW_MAP:
 			return write_json_map(&type, schema, array, row, depth, out, error);
 		case ARROW_STRUCT:
+			if (type.extension == ARROW_EXTENSION_VARIANT)
+				return arrow_write_variant(schema, array, row, depth, out, error);
 			return write_json_struct(schema, array, row, false, depth, out, error);
 		case ARROW_STRING:
 			text = arrow_bytes(&type, array, row);

@@ -9,7 +9,7 @@
  *
  * Metadata is Arrow's encoding: int32 count, then each key and value with an int32 length
  * before it, in host byte order.  Keys that count:
- *	  ARROW:extension:name		   arrow.uuid, arrow.json
+ *	  ARROW:extension:name		   arrow.uuid, arrow.json, arrow.parquet.variant
  *	  PARQUET:adjusted_to_utc	   "true" on a time: its text ends in +00
  *
  *-------------------------------------------------------------------------
@@ -223,6 +223,8 @@ arrow_type_read(const struct ArrowSchema *schema, ArrowType *type, IngestError *
 			type->extension = ARROW_EXTENSION_UUID;
 		if (span_equals(extension, "arrow.json") && type->kind == ARROW_STRING)
 			type->extension = ARROW_EXTENSION_JSON;
+		if (span_equals(extension, "arrow.parquet.variant") && type->kind == ARROW_STRUCT)
+			type->extension = ARROW_EXTENSION_VARIANT;
 		if (type->kind == ARROW_TIME)
 			type->zone = span_equals(metadata_value(schema->metadata, "PARQUET:adjusted_to_utc"), "true");
 	}
@@ -267,6 +269,8 @@ arrow_type_name(const ArrowType *type, char out[ARROW_TYPE_NAME_MAX])
 		snprintf(out, ARROW_TYPE_NAME_MAX, "decimal(%d,%d)", type->precision, type->scale);
 	else if (type->extension == ARROW_EXTENSION_UUID)
 		snprintf(out, ARROW_TYPE_NAME_MAX, "uuid");
+	else if (type->extension == ARROW_EXTENSION_VARIANT)
+		snprintf(out, ARROW_TYPE_NAME_MAX, "variant");
 	else if (type->kind == ARROW_TIMESTAMP && type->zone)
 		snprintf(out, ARROW_TYPE_NAME_MAX, "timestamp");
 	else
