@@ -48,7 +48,6 @@
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 static bool holds_block = false;
 static bool callback_registered = false;
-static bool created_database = false; /* the launcher must look for it */
 
 bool
 control_database_is_blocked_locked(Oid database)
@@ -83,9 +82,6 @@ at_transaction_end(XactEvent event, void *argument)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
 		return;
 	release_blocks();
-	if (created_database && event == XACT_EVENT_COMMIT)
-		control_wake_launcher(true);
-	created_database = false;
 }
 
 static void
@@ -216,11 +212,6 @@ database_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
 	{
 		Oid database = wanted_database(statement->utilityStmt);
 
-		if (IsA(statement->utilityStmt, CreatedbStmt))
-		{
-			register_callback();
-			created_database = true;
-		}
 		if (OidIsValid(database))
 			make_quiet(database);
 	}

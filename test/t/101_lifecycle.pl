@@ -93,6 +93,12 @@ $node->safe_psql('copy', 'SELECT feldera.adopt()');
 FelderaIngest->wait_until($node, 'copy', "SELECT count(*) > $before FROM t", 'after adopt() the copy goes on by itself');
 FelderaIngest->rows_are_exact($node, 'copy', 't', 'exactly');
 
+# of the session's own database
+$took = seconds { $node->safe_psql('second', 'CREATE DATABASE own_copy TEMPLATE second') };
+cmp_ok($took, '<', 3, "CREATE DATABASE ... TEMPLATE of one's own database as well ($took s)");
+wait_for_supervisors('copy own_copy postgres second third', 'all have their supervisors');
+$node->safe_psql('postgres', 'DROP DATABASE own_copy');
+
 # a failing one: the template has a session
 {
 	my $session = $node->background_psql('second');
