@@ -278,19 +278,20 @@ collect_typed_fields(Assembler *assembler, const struct ArrowSchema *schema, con
 }
 
 static bool
-is_shredded(const struct ArrowSchema *schema, Span name)
+is_collected(const AssembledField *fields, uint32_t count, uint32_t id)
 {
-	for (int64_t i = 0; i < schema->n_children; i++)
-		if (span_equals(name, schema->children[i]->name))
+	for (uint32_t i = 0; i < count; i++)
+		if (fields[i].id == id)
 			return true;
 	return false;
 }
 
-/* The fields of value that are not shredded. */
+/* The fields of value that did not come from a column. */
 static bool
-collect_other_fields(Assembler *assembler, const struct ArrowSchema *schema, const VariantValue *value,
-					 AssembledField *fields, uint32_t *count)
+collect_other_fields(Assembler *assembler, const VariantValue *value, AssembledField *fields, uint32_t *count)
 {
+	uint32_t typed = *count;
+
 	for (uint32_t i = 0; i < value->count; i++)
 	{
 		AssembledField *field = &fields[*count];
@@ -301,7 +302,7 @@ collect_other_fields(Assembler *assembler, const struct ArrowSchema *schema, con
 		field->offset = assembler->out->length;
 		if (!variant_dictionary_name(&assembler->dictionary, field->id, &field->name, assembler->error))
 			return false;
-		if (is_shredded(schema, field->name))
+		if (is_collected(fields, typed, field->id))
 			continue;
 		if (!variant_child(value, i, &bytes, assembler->error) || !variant_read(bytes, &child, assembler->error) ||
 			!put(assembler, bytes.data, child.size))
@@ -331,7 +332,7 @@ assemble_object(Assembler *assembler, const struct ArrowSchema *schema, const st
 	buffer_init(&values, out->limit);
 	assembler->out = &values;
 	done = collect_typed_fields(assembler, schema, array, row, fields, &count) &&
-		   (others == NULL || collect_other_fields(assembler, schema, others, fields, &count));
+		   (others == NULL || collect_other_fields(assembler, others, fields, &count));
 	assembler->out = out;
 	done = done && put_object(assembler, fields, count, &values);
 	buffer_release(&values);
@@ -418,8 +419,6 @@ assemble_typed(Assembler *assembler, const struct ArrowSchema *schema, const str
 		if (!variant_read(value, &others, assembler->error))
 			return false;
 		has_others = others.kind == VARIANT_OBJECT;
-		if (!has_others)
-			return invalid(assembler, "an object beside a value that is none");
 	}
 	return assemble_object(assembler, schema, array, row, has_others ? &others : NULL);
 }
