@@ -10,6 +10,7 @@ FelderaIngest::S3 - a real S3 server (S3Proxy) for a test, and Delta tables in i
   my $server = FelderaIngest::S3->new(start => 1);
   my $bucket = $s3->create_bucket('history');     # returns a name unique to this process
   $s3->write_lineitem("s3://$bucket/lineitem", first => 0, count => 1000, files => 4);
+  $s3->put_object($bucket, $key, $bytes);         # get_object, delete_objects, keys
   $s3->python('import deltalake; ...');           # with storage_options() in scope
   my $json = $s3->options_json;                   # members for a connector's transport.config
 
@@ -29,6 +30,7 @@ use parent -norequire, 'FelderaIngest::Server';
 
 use Carp;
 use FelderaIngest::Server;
+use File::Temp ();
 use IO::Socket::INET;
 use IPC::Run ();
 
@@ -116,18 +118,65 @@ sub create_bucket
 	return $bucket;
 }
 
+# A key as it stands in a request's path.
+sub _escape
+{
+	my ($key) = @_;
+	return $key =~ s{([^A-Za-z0-9_.~/-])}{sprintf('%%%02X', ord($1))}ger;
+}
+
+# All keys below the prefix, up to the 1,000 that one answer of the server holds. They must be plain letters.
+sub keys
+{
+	my ($self, $bucket, $prefix) = @_;
+	my ($status, $body) =
+	  $self->request('GET', "/$bucket?list-type=2" . (defined $prefix ? '&prefix=' . $prefix =~ s{/}{%2F}gr : ''));
+	$status == 200 or croak "list $bucket: $status $body";
+	return $body =~ m{<Key>([^<]*)</Key>}g;
+}
+
+# Bytes of an object.
+sub get_object
+{
+	my ($self, $bucket, $key) = @_;
+	my ($status, $body) = $self->request('GET', "/$bucket/" . _escape($key));
+	$status == 200 or croak "get $key: $status $body";
+	return $body;
+}
+
+sub put_object
+{
+	my ($self, $bucket, $key, $bytes) = @_;
+	my $file = File::Temp->new;
+	binmode($file);
+	print $file $bytes;
+	close($file) or croak "put $key: $!";
+	my ($status, $body) = $self->request('PUT', "/$bucket/" . _escape($key), file => $file->filename);
+	$status == 200 or croak "put $key: $status $body";
+	return;
+}
+
+# They need not exist.
+sub delete_objects
+{
+	my ($self, $bucket, @keys) = @_;
+	for my $key (@keys)
+	{
+		my ($status, $body) = $self->request('DELETE', "/$bucket/" . _escape($key));
+		$status == 204 or croak "delete $key: $status $body";
+	}
+	return;
+}
+
 # Let anyone read what is in the bucket now, object by object: this server knows no other way.
 sub make_public
 {
 	my ($self, $bucket) = @_;
 	my @public = (headers => ['x-amz-acl: public-read']);
-	my ($status, $body) = $self->request('GET', "/$bucket?list-type=2");
-	$status == 200 or croak "list $bucket: $status $body";
-	my @keys = $body =~ m{<Key>([^<]*)</Key>}g;
 	$self->request('PUT', "/$bucket?acl=", @public);
-	for my $key (@keys)
+	for my $key ($self->keys($bucket))
 	{
-		($status, $body) = $self->request('PUT', "/$bucket/$key?acl=", @public);
+		my ($status, $body) = $self->request('PUT', "/$bucket/$key?acl=", @public);
 		$status == 200 or croak "make $key public: $status $body";
 	}
 	return;
