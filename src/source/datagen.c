@@ -122,7 +122,8 @@ make_pin(const Maker *maker)
 	pin->pinned = true;
 	pin->seed = maker->seed;
 	pin->rows_total = maker->rows_total;
-	pin->plan_count = maker->config.plan_count;
+	/* What is stored is not said again. */
+	pin->plan_count = maker->run->stored != NULL && maker->run->stored->pinned ? 0 : maker->config.plan_count;
 	pin->plans = calloc(pin->plan_count + 1, sizeof(*pin->plans));
 	if (pin->plans == NULL)
 	{
