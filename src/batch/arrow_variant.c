@@ -6,8 +6,9 @@
  * The column is a struct of metadata, value and perhaps typed_value with the extension
  * name arrow.parquet.variant.  Objects, arrays, texts, numbers (decimals keep their
  * digits), booleans and null are JSON's own; dates, times and uuids are the texts that
- * the server prints, nanoseconds with a zone floored to its microseconds; binary is a
- * text of \xNN a byte; NaN and infinities are texts.  A null row and a variant that is null are the same here.
+ * the server prints; nanoseconds with a zone are divided to its microseconds, toward the
+ * epoch, as other readers of variants do; binary is a text of \xNN a byte; NaN and
+ * infinities are texts.  A null row and a variant that is null are the same here.
  *
  * Whoever made the bytes may be hostile: common/variant.c checks each read, depth is
  * bounded here, and a child that lies in more than one place cannot make the output
@@ -153,7 +154,7 @@ write_scalar(VariantWriter *writer, const VariantValue *value)
 		case VARIANT_TIMESTAMP_NTZ:
 			return write_time(writer, value->integer, 6, value->kind == VARIANT_TIMESTAMP);
 		case VARIANT_TIMESTAMP_NANOS:
-			return write_time(writer, value->integer / 1000 - (value->integer % 1000 < 0), 6, true);
+			return write_time(writer, value->integer / 1000, 6, true);
 		case VARIANT_TIMESTAMP_NTZ_NANOS:
 			return write_time(writer, value->integer, 9, false);
 		case VARIANT_TIME:
