@@ -267,6 +267,15 @@ is_configured_topic(const KafkaConfig *config, const char *topic)
 	return false;
 }
 
+static bool
+is_configured_partition(const KafkaConfig *config, int32_t partition)
+{
+	for (size_t i = 0; i < config->partition_count; i++)
+		if (config->partitions[i] == partition)
+			return true;
+	return config->partition_count == 0;
+}
+
 /* {"topic": ..., "partition": ..., "offset": ...}; the topic may be left out where there is only one. */
 static bool
 parse_seek_entry(const JsonValue *entry, const char *path, const KafkaConfig *config, KafkaSeek *out,
@@ -294,6 +303,9 @@ parse_seek_entry(const JsonValue *entry, const char *path, const KafkaConfig *co
 	if (!parse_number(json_get(entry, "partition"), field, INT32_MAX, &partition, error))
 		return false;
 	out->partition = (int32_t) partition;
+	if (!is_configured_partition(config, out->partition))
+		return ingest_fail(error, INGEST_ERROR_INVALID, "%s: %d is not one of the connector's partitions", field,
+						   out->partition);
 	snprintf(field, sizeof(field), "%s.offset", path);
 	return parse_number(json_get(entry, "offset"), field, INT64_MAX, &out->offset, error);
 }

@@ -11,6 +11,7 @@ FelderaIngest::Kafka - a real Apache Kafka broker for a test
   my $topic = $kafka->create_topic('lineitem', 1);       # returns a name unique to this process
   $kafka->produce($topic, 0, @lines);
   my ($low, $high) = $kafka->watermarks($topic, 0);
+  my $json = $kafka->connector_json(qq("topic": "$topic", "start_from": "earliest"), name => 'live');
 
 =head1 DESCRIPTION
 
@@ -201,6 +202,20 @@ sub produce_lineitem
 		'|', [ FelderaIngest::Server::tool('kafka_tool'), $self->brokers, 'produce', $topic, $partition ])
 	  or croak "producing lineitem rows failed";
 	return;
+}
+
+# A kafka_input connector as JSON. "config": members of transport.config, without the brokers; options: name, format
+# (json raw), brokers, and "more" members of the connector.
+sub connector_json
+{
+	my ($self, $config, %options) = @_;
+	my @members = (
+		sprintf('"name": "%s"', $options{name} // 'live'),
+		sprintf('"transport": {"name": "kafka_input", "config": {"bootstrap.servers": "%s", %s}}',
+			$options{brokers} // $self->brokers, $config),
+		'"format": ' . ($options{format} // '{"name": "json", "config": {"update_format": "raw"}}'));
+	push @members, $options{more} if defined $options{more};
+	return '{' . join(', ', @members) . '}';
 }
 
 sub watermarks
