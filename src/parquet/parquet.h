@@ -32,7 +32,8 @@ typedef struct ParquetInput
 
 typedef struct ParquetOptions
 {
-	size_t byte_budget;           /* of one reader; 0 = 32 MB */
+	size_t byte_budget;           /* of one reader; 0 = 32 MB.  Up to four times that where hundreds of columns have
+								   * large pages, before pages are given back and read again */
 	size_t max_page_size;         /* bytes, a larger page is LIMIT; 0 = 256 MB */
 	size_t max_footer_size;       /* 0 = 1 GB */
 	bool skip_page_checksums;     /* page CRCs are verified where present unless set */

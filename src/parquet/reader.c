@@ -11,8 +11,8 @@
  * many rows as the shortest before it has, within the bytes that are left, and the array gets the rows that all have.
  *
  * Memory: a window and a page buffer for each leaf.  The windows share a quarter of the byte budget between them; where windows
- * and pages pass it all the same (many columns, large pages), pages are suspended between two batches.  So a reader takes
- * its budget, one page, the dictionaries and a batch.
+ * and pages pass four budgets all the same (hundreds of columns, large pages), pages are suspended between two batches.  So
+ * a reader usually takes its budget and a batch, and never more than four, one page, the dictionaries and a batch.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,7 @@
 
 #define SMALLEST_WINDOW (64u << 10)
 #define LARGEST_WINDOW (4u << 20)
+#define OPEN_PAGES 4 /* budgets that open pages may take before some are suspended: reading twice costs more */
 #define ARENA_BASE (64u << 20)
 #define ARENA_PER_FOOTER_BYTE 32
 
@@ -496,7 +497,8 @@ keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dic
 	const ParquetOptions *options = &reader->file->options;
 	LeafReader *leaf = reader->leaves[i];
 	size_t bytes = leaf_page_bytes(leaf);
-	size_t share = options->byte_budget / (size_t) reader->leaf_count;
+	size_t budget = OPEN_PAGES * options->byte_budget;
+	size_t share = budget / (size_t) reader->leaf_count;
 
 	*open += bytes;
 	if (leaf->values.dictionary != NULL)
@@ -504,7 +506,7 @@ keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dic
 	if (*dictionaries > options->byte_budget + options->max_page_size)
 		return ingest_fail(error, INGEST_ERROR_LIMIT, "dictionaries of the columns together take more than %zu bytes",
 						   options->byte_budget + options->max_page_size);
-	if (*open > options->byte_budget && bytes > share)
+	if (*open > budget && bytes > share)
 	{
 		leaf_suspend_page(leaf);
 		*open -= bytes;
