@@ -250,6 +250,7 @@ typedef struct WorkerRun
 	MemoryContext batch_context; /* reset after each batch */
 	const ChangeBatch *batch;    /* being applied, for the error context; else null */
 	const char *phase;           /* recorded; null: none yet */
+	bool follows_versions;       /* a Delta table that is followed (after its snapshot) */
 	TimestampTz started_at;
 	bool attempt_open;
 	bool healthy; /* recorded */

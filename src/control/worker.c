@@ -109,6 +109,7 @@ prepare(WorkerRun *run, SourcePosition **position)
 	*position = catalog_load_position(run->declaration->connector_id);
 	control_commit();
 	run->phase = worker_phase_of(*position);
+	run->follows_versions = *position != NULL && (*position)->next_version >= 0;
 	live_phase(run->slot, run->phase != NULL ? run->phase : "");
 	return true;
 }

@@ -110,6 +110,7 @@ store_pin(WorkerRun *run, const SourcePosition *pin)
 		control_abort();
 		return RUN_FENCED;
 	}
+	run->follows_versions = pin->next_version >= 0;
 	if (!run->probe)
 		move_to_phase(run, worker_phase_of(pin));
 	ForceSyncCommit();
@@ -121,9 +122,13 @@ store_pin(WorkerRun *run, const SourcePosition *pin)
 
 /* ---- BATCH ---------------------------------------------------------------------------------- */
 
+/* A Delta snapshot that ends where following begins says so with the batch that completes the backfill: the first
+ * followed version may be long in coming. */
 static const char *
-phase_of_batch(const ChangeBatch *batch)
+phase_of_batch(const WorkerRun *run, const ChangeBatch *batch)
 {
+	if (batch->completes_backfill && run->follows_versions)
+		return "follow";
 	for (uint32_t i = 0; i < batch->move_count; i++)
 	{
 		switch (batch->moves[i].kind)
@@ -194,7 +199,7 @@ write_batch(WorkerRun *run, ChangeBatch *batch)
 	apply_batch(run->target, batch, run->declaration->reject_all, &result);
 	mine = catalog_advance(run->declaration->connector_id, run->declaration->epoch, batch, &result);
 	if (mine)
-		move_to_phase(run, phase_of_batch(batch));
+		move_to_phase(run, phase_of_batch(run, batch));
 	run->open_rows += result.rows_inserted + result.rows_updated + result.rows_deleted;
 	run->open_bytes += (int64) batch->source_bytes;
 	MemoryContextSwitchTo(old);
