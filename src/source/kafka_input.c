@@ -152,6 +152,8 @@ all_at_end(const KafkaReader *reader)
 static bool
 handle_out_of_range(KafkaReader *reader, KafkaPartition *partition, IngestError *error)
 {
+	int64_t refused = partition->next;
+
 	if (!kafka_batch_flush(reader, false, error))
 		return false;
 	kafka_watch_stop(reader);
@@ -164,6 +166,12 @@ handle_out_of_range(KafkaReader *reader, KafkaPartition *partition, IngestError 
 						   " though its watermarks are %" PRId64 " and %" PRId64,
 						   partition->topic, partition->number, (int64_t) partition->next, (int64_t) partition->low,
 						   (int64_t) partition->high);
+	if (partition->next == refused &&
+		!event_queue_put_log(reader->run->queue, SOURCE_LOG_WARNING, error,
+							 "topic \"%s\" partition %d: the broker refused offset %" PRId64
+							 " though it is within its watermarks; asking again",
+							 partition->topic, partition->number, refused))
+		return false;
 	if (reader->resets_within > 1 && !event_queue_sleep(reader->run->queue, RESET_PAUSE_MS, error))
 		return false;
 	return assign(reader, error) && kafka_watch_start(reader, error);
