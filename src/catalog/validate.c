@@ -259,10 +259,10 @@ check_name(const char *path, const char *name)
 static void
 check_on_error(const char *path, const char *on_error)
 {
-	if (on_error != NULL && strcmp(on_error, "reject") != 0 && strcmp(on_error, "retry") != 0)
+	if (on_error != NULL && strcmp(on_error, "reject") != 0 && strcmp(on_error, "stop") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s.on_error: unknown value \"%s\"", path, on_error),
-				 errhint("Valid values are retry, reject.")));
+				 errhint("Valid values are stop, reject.")));
 }
 
 /* Labels of an array, or the one label of a string, each once. */
