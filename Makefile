@@ -25,6 +25,11 @@ OBJS = $(SOURCES:.c=.o)
 LIBRARIES = -lrdkafka -lcurl -lcrypto -lzstd -lsnappy -llz4 -lbrotlidec -lz -lpthread -lm
 WARNINGS = -Wall -Wextra -Werror -Wno-declaration-after-statement -Wpointer-arith -Wmissing-prototypes -Wvla
 
+# The server's own flags are those of the compiler that built it, gcc; clang does not know all of them.
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+endif
+
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CFLAGS = $(WARNINGS) -MMD -MP
 SHLIB_LINK = $(LIBRARIES) -Wl,--version-script=src/exports.map
