@@ -25,6 +25,13 @@
 #error "feldera_ingest builds with PostgreSQL 15 to 18"
 #endif
 
+/* ---- compilers ------------------------------------------------------------------ */
+
+/* 18 made it a prefix. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /* ---- rights ------------------------------------------------------------------- */
 
 /* 16 made the checks of all kinds of objects one function. */

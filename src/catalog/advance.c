@@ -137,6 +137,7 @@ static void
 join_move(PositionMove *first, const PositionMove *second)
 {
 	first->next = second->next;
+	first->lost += second->lost;
 	first->file_done = first->file_done || second->file_done;
 	first->rows_read += second->rows_read;
 	first->rows_masked += second->rows_masked;
@@ -194,31 +195,35 @@ static bool
 move_kafka(int64 connector_id, int64 epoch, const ChangeBatch *batch)
 {
 	static CatalogQuery query = {
-		.sql = "UPDATE feldera.kafka_position k SET next_offset = m.next "
-			   "FROM unnest($3, $4, $5, $6) AS m (expected, next, topic, partition), feldera.progress p "
+		.sql = "UPDATE feldera.kafka_position k SET next_offset = m.next, offsets_lost = k.offsets_lost + m.lost "
+			   "FROM unnest($3, $4, $5, $6, $7) AS m (expected, next, topic, partition, lost), feldera.progress p "
 			   "WHERE k.connector_id = $1 AND p.connector_id = $1 AND p.epoch = $2 AND k.topic = m.topic "
 			   "AND k.partition = m.partition AND k.next_offset = m.expected",
-		.argument_count = 6,
-		.argument_types = {INT8OID, INT8OID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID},
+		.argument_count = 7,
+		.argument_types = {INT8OID, INT8OID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID},
 	};
 	int count;
 	PositionMove *moves = collect_moves(batch, POSITION_KAFKA, &count);
-	Datum values[6];
+	Datum values[7];
 	Datum *topics;
 	Datum *partitions;
+	Datum *lost;
 
 	if (count == 0)
 		return true;
 	topics = palloc(sizeof(Datum) * count);
 	partitions = palloc(sizeof(Datum) * count);
+	lost = palloc(sizeof(Datum) * count);
 	for (int i = 0; i < count; i++)
 	{
 		topics[i] = catalog_text(moves[i].topic);
 		partitions[i] = Int32GetDatum(moves[i].partition);
+		lost[i] = Int64GetDatum(moves[i].lost);
 	}
 	move_arguments(values, connector_id, epoch, moves, count);
 	values[4] = catalog_array(topics, NULL, count, TEXTOID);
 	values[5] = catalog_array(partitions, NULL, count, INT4OID);
+	values[6] = catalog_array(lost, NULL, count, INT8OID);
 	return catalog_execute(&query, values, NULL) == (uint64) count;
 }
 

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/catalog.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "utils/jsonb.h"
 
@@ -177,13 +178,20 @@ extern SourceRights validate_source_rights(Oid owner);
 extern DeclarationRoles validate_target(Oid relid, Oid owner);
 
 /* An error of a plain C room as the server's. */
-extern void validate_raise(const IngestError *error) pg_attribute_noreturn();
+pg_noreturn extern void validate_raise(const IngestError *error);
 
 /* ---- secrets.c ------------------------------------------------------------------------------ */
 
 /* The object with the options of the foreign server and user mapping that "secret" names merged into
  * transport.config, and "secret" taken out. */
 extern Jsonb *secrets_resolve(const Jsonb *object, Oid owner);
+
+/*
+ * Between the two the server's log tells of messages and errors without the statement, which may hold secrets in the
+ * clear.  "callback" lives on the caller's stack; an error pops it by itself.
+ */
+extern void secrets_hide_statement(ErrorContextCallback *callback);
+extern void secrets_show_statement(const ErrorContextCallback *callback);
 
 /* ---- json.c --------------------------------------------------------------------------------- */
 

@@ -215,7 +215,9 @@ declare_connectors(Oid relid, const Jsonb *objects)
 	const TargetTable *target;
 	DeclarationRoles roles;
 	List *names = NIL;
+	ErrorContextCallback callback;
 
+	secrets_hide_statement(&callback);
 	PreventCommandDuringRecovery("declaration of connectors");
 	LockRelationOid(relid, AccessShareLock);
 	roles = validate_target(relid, GetUserId());
@@ -236,6 +238,7 @@ declare_connectors(Oid relid, const Jsonb *objects)
 	if (names != NIL)
 		catalog_mark_changed();
 	warn_if_inactive();
+	secrets_show_statement(&callback);
 	return names;
 }
 
@@ -409,7 +412,9 @@ feldera_alter_connector(PG_FUNCTION_ARGS)
 	Declaration *declaration;
 	const char *other_data;
 	char *object;
+	ErrorContextCallback callback;
 
+	secrets_hide_statement(&callback);
 	PreventCommandDuringRecovery("alter_connector()");
 	if (!JB_ROOT_IS_OBJECT(patch))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("$: a patch must be a JSON object")));
@@ -437,6 +442,7 @@ feldera_alter_connector(PG_FUNCTION_ARGS)
 
 	catalog_check_labels_at_commit(row->connector_id, labels_lost(row->labels, declaration->labels));
 	catalog_mark_changed();
+	secrets_show_statement(&callback);
 	PG_RETURN_VOID();
 }
 

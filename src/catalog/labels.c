@@ -177,8 +177,8 @@ check_can_complete(const LabelGraph *graph, const LabelNode *waiter, const char 
 /* ---- rule 4 ------------------------------------------------------------------------------ */
 
 /* The cycle that ends at "last" and closes at "first", in Feldera's words. */
-static void
-pg_attribute_noreturn() report_cycle(const LabelGraph *graph, int first, int last, const char *closing_label)
+pg_noreturn static void
+report_cycle(const LabelGraph *graph, int first, int last, const char *closing_label)
 {
 	StringInfoData text;
 	List *path = NIL;

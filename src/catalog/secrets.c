@@ -11,7 +11,7 @@
  * The merged object exists only in memory: at the declaration for the check, and in the worker.
  *
  * Redaction.  Values whose key the transport calls secret become ***, and so does the user-info of
- * whatever looks like a URI.
+ * whatever looks like a URI.  A statement that declares is not repeated in the log behind its errors.
  *
  *-------------------------------------------------------------------------
  */
@@ -194,6 +194,28 @@ redaction_patch(const char *transport, const Jsonb *config)
 	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static void
+hide_statement(void *argument)
+{
+	(void) argument;
+	errhidestmt(true);
+}
+
+void
+secrets_hide_statement(ErrorContextCallback *callback)
+{
+	callback->previous = error_context_stack;
+	callback->callback = hide_statement;
+	callback->arg = NULL;
+	error_context_stack = callback;
+}
+
+void
+secrets_show_statement(const ErrorContextCallback *callback)
+{
+	error_context_stack = callback->previous;
 }
 
 /* feldera.redact(transport, config) */

@@ -94,6 +94,18 @@ forget(void)
 	advance_forget_counters();
 }
 
+/* Where no transaction block was opened, the statement is the one that declares. */
+static void
+check_labels(void)
+{
+	ErrorContextCallback callback;
+
+	labels_to_check = false;
+	secrets_hide_statement(&callback);
+	labels_check(touched_connectors, labels_taken_away);
+	secrets_show_statement(&callback);
+}
+
 static void
 at_transaction_event(XactEvent event, void *argument)
 {
@@ -103,10 +115,7 @@ at_transaction_event(XactEvent event, void *argument)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			if (labels_to_check)
-			{
-				labels_to_check = false;
-				labels_check(touched_connectors, labels_taken_away);
-			}
+				check_labels();
 			break;
 		case XACT_EVENT_COMMIT:
 			if (changed && catalog_changed_hook != NULL)

@@ -146,24 +146,16 @@ declaring_statement(PlannedStmt *statement)
 	return create;
 }
 
+/* "statement" is a copy that may be changed. */
 static void
-process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
-				ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
-				QueryCompletion *completion)
+create_and_declare(PlannedStmt *statement, const char *query, ProcessUtilityContext context, ParamListInfo parameters,
+				   QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
 {
-	CreateStmt *create = declaring_statement(statement);
+	CreateStmt *create = (CreateStmt *) statement->utilityStmt;
+	char *text = take_connectors_option(&create->options);
 	Oid before;
 	Oid relid;
-	char *text;
 
-	if (create == NULL)
-	{
-		pass_on(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
-		return;
-	}
-	statement = copyObject(statement);
-	create = (CreateStmt *) statement->utilityStmt;
-	text = take_connectors_option(&create->options);
 	check_rights();
 	before = create->if_not_exists ? existing_table(create->relation) : InvalidOid;
 	pass_on(statement, query, false, context, parameters, environment, receiver, completion);
@@ -173,6 +165,24 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, 
 	relid = existing_table(create->relation);
 	if (is_of_this_transaction(relid))
 		(void) declare_connectors(relid, catalog_json_parse(text));
+}
+
+static void
+process_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
+				ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
+				QueryCompletion *completion)
+{
+	CreateStmt *create = declaring_statement(statement);
+	ErrorContextCallback callback;
+
+	if (create == NULL)
+	{
+		pass_on(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+		return;
+	}
+	secrets_hide_statement(&callback);
+	create_and_declare(copyObject(statement), query, context, parameters, environment, receiver, completion);
+	secrets_show_statement(&callback);
 }
 
 void

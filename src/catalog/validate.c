@@ -138,8 +138,8 @@ validate_raise(const IngestError *error)
 }
 
 /* The same for one connector of an array: the paths of plain C rooms begin with "$". */
-static void
-pg_attribute_noreturn() raise_at(const char *path, const IngestError *error)
+pg_noreturn static void
+raise_at(const char *path, const IngestError *error)
 {
 	if (error->message[0] != '$')
 		validate_raise(error);
@@ -150,8 +150,8 @@ pg_attribute_noreturn() raise_at(const char *path, const IngestError *error)
 
 /* ---- generic keys ------------------------------------------------------------------- */
 
-static void
-pg_attribute_noreturn() refuse_key(const char *path, Span key)
+pg_noreturn static void
+refuse_key(const char *path, Span key)
 {
 	StringInfoData names;
 
@@ -164,8 +164,8 @@ pg_attribute_noreturn() refuse_key(const char *path, Span key)
 	pg_unreachable();
 }
 
-static void
-pg_attribute_noreturn() refuse_value(const char *path, const char *key, const char *wanted)
+pg_noreturn static void
+refuse_value(const char *path, const char *key, const char *wanted)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s.%s: %s expected", path, key, wanted)));
 	pg_unreachable();
