@@ -207,7 +207,10 @@ place_node(ParquetFile *file, SchemaNode *node, int32_t parent, int depth, Inges
 	node->definition = above->definition + (node->repetition != REPETITION_REQUIRED);
 	node->repetition_level = above->repetition_level + (node->repetition == REPETITION_REPEATED);
 	if (node->type != PHYSICAL_NONE)
+	{
 		node->leaf = file->leaf_count++;
+		file->leaves[node->leaf] = node;
+	}
 	return true;
 }
 
@@ -265,6 +268,9 @@ parse_schema(ParquetFile *file, ThriftReader *reader, uint8_t type, IngestError 
 		return false;
 	file->nodes = arena_alloc_array(&file->arena, count ? count : 1, sizeof(SchemaNode));
 	if (file->nodes == NULL)
+		return ingest_out_of_memory(error);
+	file->leaves = arena_alloc_array(&file->arena, count ? count : 1, sizeof(SchemaNode *));
+	if (file->leaves == NULL)
 		return ingest_out_of_memory(error);
 	file->node_count = (int32_t) count;
 	file->leaf_count = 0;
@@ -506,8 +512,35 @@ typedef struct ChunkOffsets
 	bool has_metadata;
 } ChunkOffsets;
 
+/* Chunks go by their place; a path that says otherwise means that one of the two is wrong. */
 static bool
-parse_chunk_metadata(ThriftReader *reader, ColumnChunk *chunk, ChunkOffsets *offsets, IngestError *error)
+check_path(const ParquetFile *file, ThriftReader *reader, uint8_t type, const SchemaNode *leaf, IngestError *error)
+{
+	const SchemaNode *path[PARQUET_MAX_DEPTH + 1];
+	uint32_t depth = 0;
+	uint8_t element;
+	uint32_t count;
+
+	for (const SchemaNode *node = leaf; node->parent >= 0; node = &file->nodes[node->parent])
+		path[depth++] = node;
+	if (!thrift_list(reader, type, &element, &count, error))
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+	{
+		Span name;
+
+		if (!thrift_binary(reader, element, &name, error))
+			return false;
+		if (count != depth || !span_equals(name, path[depth - 1 - i]->name))
+			return ingest_fail(error, INGEST_ERROR_CORRUPT,
+							   "it is at the place of column \"%s\" but is called otherwise", leaf->name);
+	}
+	return true;
+}
+
+static bool
+parse_chunk_metadata(const ParquetFile *file, ThriftReader *reader, const SchemaNode *leaf, ColumnChunk *chunk,
+					 ChunkOffsets *offsets, IngestError *error)
 {
 	ThriftField field = {0};
 	int32_t codec;
@@ -521,6 +554,9 @@ parse_chunk_metadata(ThriftReader *reader, ColumnChunk *chunk, ChunkOffsets *off
 		{
 			case 1:
 				good = parse_physical_type(reader, field.type, &chunk->type, error);
+				break;
+			case 3:
+				good = check_path(file, reader, field.type, leaf, error);
 				break;
 			case 4:
 				good = thrift_int32(reader, field.type, &codec, error);
@@ -550,7 +586,8 @@ parse_chunk_metadata(ThriftReader *reader, ColumnChunk *chunk, ChunkOffsets *off
 }
 
 static bool
-parse_chunk(ThriftReader *reader, ColumnChunk *chunk, ChunkOffsets *offsets, IngestError *error)
+parse_chunk(const ParquetFile *file, ThriftReader *reader, const SchemaNode *leaf, ColumnChunk *chunk,
+			ChunkOffsets *offsets, IngestError *error)
 {
 	ThriftField field = {0};
 
@@ -568,7 +605,7 @@ parse_chunk(ThriftReader *reader, ColumnChunk *chunk, ChunkOffsets *offsets, Ing
 				break;
 			case 3:
 				good = thrift_expect_struct(reader, field.type, error) &&
-					   parse_chunk_metadata(reader, chunk, offsets, error);
+					   parse_chunk_metadata(file, reader, leaf, chunk, offsets, error);
 				break;
 			case 8:
 			case 9:
@@ -643,7 +680,8 @@ footer_read_chunks(const ParquetFile *file, int row_group, const int32_t *leaves
 				return ingest_context(error, "row group %d", row_group);
 			continue;
 		}
-		if (!thrift_expect_struct(&reader, element, error) || !parse_chunk(&reader, &chunk, &offsets, error) ||
+		if (!thrift_expect_struct(&reader, element, error) ||
+			!parse_chunk(file, &reader, file->leaves[i], &chunk, &offsets, error) ||
 			(group->row_count > 0 && !check_chunk(file, &chunk, &offsets, error)))
 			return ingest_context(error, "row group %d, column chunk %u", row_group, i);
 		out[wanted++] = chunk;

@@ -339,6 +339,7 @@ struct ParquetFile
 	int32_t node_count;
 	SchemaNode *nodes;
 	int32_t leaf_count;
+	const SchemaNode **leaves;
 	int64_t row_count;
 	int32_t row_group_count;
 	RowGroup *row_groups;

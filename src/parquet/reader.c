@@ -8,7 +8,8 @@
  * in the leaf's batch.
  *
  * A batch ends at 8,192 rows, at the row group's end, or where the columns together took 16 MB: each leaf is asked for as
- * many rows as the shortest before it has, within the bytes that are left, and the array gets the rows that all have.
+ * many rows as the shortest before it has, within the bytes that are left (or its share of them), and the array gets the
+ * rows that all have.
  *
  * Memory: a window and a page buffer for each leaf.  The windows share a quarter of the byte budget between them; where windows
  * and pages pass four budgets all the same (hundreds of columns, large pages), pages are suspended between two batches.  So
@@ -514,20 +515,32 @@ keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dic
 	return true;
 }
 
+/*
+ * The bytes that one more leaf may take.  Each has its share, whatever those before it took: rows that they hold beyond
+ * the shortest leaf's wait for the next batch.
+ */
+static size_t
+batch_limit(const ParquetReader *reader, int64_t bytes_per_row, int64_t rows)
+{
+	uint64_t used = (uint64_t) bytes_per_row * (uint64_t) rows;
+	size_t share = PARQUET_MAX_BATCH_BYTES / (size_t) reader->leaf_count;
+
+	return used + share < PARQUET_MAX_BATCH_BYTES ? (size_t) (PARQUET_MAX_BATCH_BYTES - used) : share + 1;
+}
+
 /* Decode; *rows becomes what all leaves have. */
 static bool
 fill_leaves(ParquetReader *reader, int64_t *rows, const IngestCancel *cancel, IngestError *error)
 {
-	size_t used = 0;
+	int64_t bytes_per_row = 0;
 	size_t open = 0;
 	size_t dictionaries = 0;
 
 	for (int32_t i = 0; i < reader->leaf_count; i++)
 	{
 		LeafReader *leaf = reader->leaves[i];
-		size_t limit = used < PARQUET_MAX_BATCH_BYTES ? PARQUET_MAX_BATCH_BYTES - used : 1;
 
-		if (!leaf_reader_fill(leaf, *rows, limit, cancel, error))
+		if (!leaf_reader_fill(leaf, *rows, batch_limit(reader, bytes_per_row, *rows), cancel, error))
 			return leaf_context(reader, leaf, error);
 		if (leaf->batch.row_count == 0)
 		{
@@ -536,11 +549,11 @@ fill_leaves(ParquetReader *reader, int64_t *rows, const IngestCancel *cancel, In
 		}
 		if (leaf->batch.row_count < *rows)
 			*rows = leaf->batch.row_count;
-		used += leaf_batch_bytes(&leaf->batch, leaf->type);
+		bytes_per_row += (int64_t) leaf_batch_bytes(&leaf->batch, leaf->type) / leaf->batch.row_count + 1;
 		if (!keep_to_budget(reader, i, &open, &dictionaries, error))
 			return leaf_context(reader, leaf, error);
 	}
-	reader->bytes_per_row = (int64_t) used / *rows;
+	reader->bytes_per_row = bytes_per_row;
 	return true;
 }
 

@@ -22,12 +22,17 @@ typedef struct Bytes
 {
 	uint8_t *data;
 	size_t length;
+	size_t capacity;
 } Bytes;
 
 static inline void
 put(Bytes *bytes, const void *data, size_t length)
 {
-	bytes->data = realloc(bytes->data, bytes->length + length + 1);
+	if (bytes->length + length >= bytes->capacity)
+	{
+		bytes->capacity = (bytes->length + length + 1) * 2;
+		bytes->data = realloc(bytes->data, bytes->capacity);
+	}
 	if (length > 0)
 		memcpy(bytes->data + bytes->length, data, length);
 	bytes->length += length;
@@ -221,7 +226,8 @@ typedef struct ChunkSpec
 	Bytes pages; /* taken over */
 	int64_t value_count;
 	int64_t size_lie;
-	bool dictionary; /* the first page is one */
+	const char *path; /* null: none is written */
+	bool dictionary;  /* the first page is one */
 	size_t dictionary_length;
 } ChunkSpec;
 
@@ -266,6 +272,12 @@ put_chunk(Bytes *footer, const ChunkSpec *chunk, int64_t offset)
 
 	put_field(footer, &last, 3, 12);
 	put_number_field(footer, &inner, 1, chunk->type);
+	if (chunk->path != NULL)
+	{
+		put_list_field(footer, &inner, 3, 8, 1);
+		put_varint(footer, strlen(chunk->path));
+		put(footer, chunk->path, strlen(chunk->path));
+	}
 	put_number_field(footer, &inner, 4, 0);
 	put_number_field(footer, &inner, 5, chunk->value_count);
 	put_number_field(footer, &inner, 6, (int64_t) chunk->pages.length);

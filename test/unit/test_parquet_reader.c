@@ -262,9 +262,158 @@ good_checksum(void)
 	free(file.data);
 }
 
+static void
+paths(void)
+{
+	static const ElementSpec elements[] = {{"schema", -1, 0, 1, -1, 0, 0, 0}, {"id", 1, 0, 0, -1, 0, 0, 0}};
+	int64_t rows = 1;
+
+	for (int right = 0; right < 2; right++)
+	{
+		ChunkSpec chunk = {.type = 1, .value_count = 1, .path = right ? "id" : "di"};
+		Bytes file;
+
+		put_page(&chunk.pages, (PageSpec){.value_count = 1, .values = int32_values(1, 1)});
+		file = write_file(&(FileSpec){elements, 2, &chunk, 1, &rows, 1});
+		if (right)
+			is_file(&file, (ReadSpec){0}, "{\"id\":1}\n", "a chunk whose path is its column's");
+		else
+			is_refused(&file, (ReadSpec){0}, "called otherwise", "a chunk with another column's path");
+		free(file.data);
+	}
+}
+
+/* Bytes of an array's text columns. */
+static size_t
+text_bytes(const struct ArrowArray *array)
+{
+	size_t bytes = 0;
+
+	for (int64_t i = 0; i < array->n_children; i++)
+		bytes += (size_t) ((const int32_t *) array->children[i]->buffers[1])[array->children[i]->length];
+	return bytes;
+}
+
+/* 40 rows of two texts, of 1 MB and of 1 KB: arrays end by their bytes, and not all at their first row. */
+static void
+large_rows(void)
+{
+	static const ElementSpec elements[] = {
+		{"schema", -1, 0, 2, -1, 0, 0, 0}, {"large", 6, 0, 0, 0, 0, 0, 0}, {"small", 6, 0, 0, 0, 0, 0, 0}};
+	int64_t rows = 40;
+	ChunkSpec chunks[2] = {{.type = 6, .value_count = 40}, {.type = 6, .value_count = 40}};
+	char *large = calloc(1, (1 << 20) + 1);
+	char small[1025] = {0};
+	ParquetFile *parquet = NULL;
+	ParquetReader *reader = NULL;
+	IngestError error;
+	int64_t seen = 0;
+	int arrays = 0;
+	size_t most = 0;
+	Bytes file;
+
+	memset(large, 'x', 1 << 20);
+	memset(small, 'y', 1024);
+	for (int i = 0; i < 40; i++)
+	{
+		Bytes values[2] = {0};
+
+		put_text(&values[0], large);
+		put_text(&values[1], small);
+		for (int k = 0; k < 2; k++)
+			put_page(&chunks[k].pages, (PageSpec){.value_count = 1, .values = values[k]});
+	}
+	file = write_file(&(FileSpec){elements, 3, chunks, 2, &rows, 1});
+	ParquetInput input = {.read = read_bytes, .state = &file, .size = file.length};
+
+	if (parquet_open(&input, NULL, &parquet, &error) && parquet_reader_open(parquet, NULL, 0, &reader, &error))
+	{
+		struct ArrowArray array;
+		int64_t first;
+
+		while (parquet_reader_next(reader, 0, &array, &first, NULL, &error) && array.release != NULL)
+		{
+			ok(first == seen, "arrays follow each other");
+			seen += array.length;
+			arrays++;
+			most = text_bytes(&array) > most ? text_bytes(&array) : most;
+			array.release(&array);
+		}
+	}
+	is_int(seen, 40, "all rows came");
+	ok(most <= (17 << 20) && most >= (8 << 20), "arrays have about 16 MB");
+	ok(arrays <= 5, "and are not many");
+	parquet_reader_close(reader);
+	parquet_close(parquet);
+	free(file.data);
+	free(large);
+}
+
+typedef struct Recorded
+{
+	Bytes *file;
+	uint64_t hinted[64][2];
+	int hint_count;
+	int read_count;
+	int unannounced;
+} Recorded;
+
+static bool
+recorded_read(void *state, uint64_t offset, size_t length, void *out, IngestError *error)
+{
+	Recorded *recorded = state;
+	bool found = false;
+
+	for (int i = 0; i < recorded->hint_count; i++)
+		found |= recorded->hinted[i][0] <= offset && offset + length <= recorded->hinted[i][0] + recorded->hinted[i][1];
+	recorded->read_count++;
+	recorded->unannounced += !found;
+	return read_bytes(recorded->file, offset, length, out, error);
+}
+
+static void
+recorded_prefetch(void *state, uint64_t offset, size_t length)
+{
+	Recorded *recorded = state;
+
+	if (recorded->hint_count < 64)
+	{
+		recorded->hinted[recorded->hint_count][0] = offset;
+		recorded->hinted[recorded->hint_count++][1] = length;
+	}
+}
+
+static void
+requests(void)
+{
+	Bytes file = flat_file();
+	Recorded recorded = {.file = &file};
+	ParquetInput input = {recorded_read, recorded_prefetch, &recorded, file.length};
+	ParquetFile *parquet = NULL;
+	ParquetReader *reader = NULL;
+	struct ArrowArray array;
+	int64_t first;
+	IngestError error;
+
+	if (parquet_open(&input, NULL, &parquet, &error) && parquet_reader_open(parquet, NULL, 0, &reader, &error))
+	{
+		while (parquet_reader_next(reader, 0, &array, &first, NULL, &error) && array.release != NULL)
+			array.release(&array);
+	}
+	is_int(recorded.read_count, 3, "the footer, and one request for each row group of small chunks");
+	is_int(recorded.unannounced, 1, "all but the footer's were announced");
+	is_int(recorded.hint_count, 2, "once each");
+	parquet_reader_close(reader);
+	parquet_close(parquet);
+	free(file.data);
+}
+
 int
 main(void)
 {
+	paths();
+	large_rows();
+	requests();
 	any_portion_gives_the_same_rows();
 	projections();
 	arrays_outlive_their_reader();
