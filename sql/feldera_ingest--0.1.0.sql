@@ -103,12 +103,14 @@ CREATE TABLE feldera.kafka_position (
 	end_offset bigint,
 	declared_low bigint,
 	declared_high bigint,
+	offsets_lost bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (connector_id, topic, partition)
 ) WITH (fillfactor = 20);
 COMMENT ON TABLE feldera.kafka_position IS 'next offset of each partition; null while the start is not yet a number';
 COMMENT ON COLUMN feldera.kafka_position.end_offset IS 'where the backfill ends, for a connector with enable.partition.eof';
 COMMENT ON COLUMN feldera.kafka_position.declared_low IS 'low watermark right after the declaration';
 COMMENT ON COLUMN feldera.kafka_position.declared_high IS 'high watermark right after the declaration';
+COMMENT ON COLUMN feldera.kafka_position.offsets_lost IS 'passed over unread, because their records had expired';
 
 CREATE TABLE feldera.delta_position (
 	connector_id bigint PRIMARY KEY REFERENCES feldera.connector ON DELETE CASCADE,
@@ -416,7 +418,8 @@ SELECT
 	END AS lag,
 	k.end_offset,
 	k.declared_low AS declared_low_watermark,
-	k.declared_high AS declared_high_watermark
+	k.declared_high AS declared_high_watermark,
+	k.offsets_lost
 FROM feldera.kafka_position k
 	JOIN feldera.connector c USING (connector_id)
 	LEFT JOIN feldera.visible_watermarks() w USING (connector_id, topic, partition)

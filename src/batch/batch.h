@@ -152,6 +152,7 @@ typedef struct PositionMove
 	int64_t next;                /* the same: after */
 	const char *topic;           /* KAFKA; arena of the batch */
 	int32_t partition;           /* KAFKA */
+	int64_t lost;                /* KAFKA: offsets of this move that had expired unread */
 	int64_t file_number;         /* DELTA_FILE */
 	bool file_done;              /* DELTA_FILE: nothing is left of this file */
 	int64_t rows_read;           /* DELTA_FILE: physical rows passed by this move */

@@ -186,7 +186,8 @@ add_moves(KafkaReader *reader, IngestError *error)
 							 .expected = partition->emitted,
 							 .next = partition->next,
 							 .topic = partition->topic,
-							 .partition = partition->number};
+							 .partition = partition->number,
+							 .lost = partition->lost};
 
 		if (move.next != move.expected && !batch_add_move(reader->pending.batch, &move, error))
 			return false;
@@ -214,7 +215,12 @@ kafka_batch_flush(KafkaReader *reader, bool completes_backfill, IngestError *err
 	if (!add_moves(reader, error))
 		return false;
 	for (size_t i = 0; i < reader->partitions.count; i++)
-		reader->partitions.items[i]->emitted = reader->partitions.items[i]->next;
+	{
+		KafkaPartition *partition = reader->partitions.items[i];
+
+		partition->emitted = partition->next;
+		partition->lost = 0;
+	}
 	batch = pending->batch;
 	pending->batch = NULL;
 	batch->completes_backfill = completes_backfill;

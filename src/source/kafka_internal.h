@@ -91,6 +91,7 @@ typedef struct KafkaPartition
 	int64_t declared_low;
 	int64_t declared_high;
 	int64_t emitted; /* where the moves put into the queue end */
+	int64_t lost;    /* between emitted and next: offsets that had expired unread */
 	bool added;      /* not in the stored position */
 	_Atomic int64_t next;
 	_Atomic int64_t low;  /* -1 unknown */

@@ -424,6 +424,10 @@ kafka_start_verify(KafkaReader *reader, KafkaPartition *partition, IngestError *
 						   low - next);
 	}
 	partition->next = low;
+	partition->lost += low - next;
+	/* The gap is stored even where no message follows it. */
+	if (reader->pending.begun_ms == 0)
+		reader->pending.begun_ms = kafka_clock_ms();
 	return event_queue_put_log(reader->run->queue, SOURCE_LOG_WARNING, error,
 							   "offsets %" PRId64 " to %" PRId64 " of topic \"%s\" partition %d exist no more and are "
 							   "passed over, because resume_earliest_if_data_expires is set",
