@@ -206,7 +206,8 @@ judge_error(KafkaClient *client, rd_kafka_event_t *event, IngestError *error)
 			return ingest_fail(error, INGEST_ERROR_DENIED, "%s", text);
 		case RD_KAFKA_RESP_ERR__BAD_MSG:
 			ingest_fail(error, INGEST_ERROR_LIMIT, "%s", text);
-			return ingest_hint(error, "Set \"receive.message.max.bytes\" above the size of the largest message.");
+			return ingest_hint(error, "Set \"receive.message.max.bytes\" above the size of the largest message; if the "
+									  "size makes no sense, \"security.protocol\" does not fit the broker's port.");
 		case RD_KAFKA_RESP_ERR__FATAL:
 			rd_kafka_fatal_error(client->handle, fatal, sizeof(fatal));
 			return ingest_fail(error, INGEST_ERROR_TRANSIENT, "librdkafka: %s", fatal);
