@@ -1,5 +1,6 @@
 -- What CREATE EXTENSION brings, and who may use it.
 CREATE SCHEMA feldera;
+\set SHOW_CONTEXT never
 CREATE EXTENSION feldera_ingest;
 DROP SCHEMA feldera;
 CREATE EXTENSION feldera_ingest;

@@ -29,7 +29,9 @@ SELECT feldera.create_connector('t', '{"name": "e", "secret": "store", "transpor
 SELECT feldera.create_connector('t', '{"name": "e", "secret": "store", "transport": {"name": "delta_table_input", "config": {"uri": "s3://b/t", "mode": "snapshot", "AWS_ENDPOINT_URL": "https://thief"}}}');
 RESET ROLE;
 -- a role without a mapping, an option that is none, a server of another wrapper
+\set VERBOSITY sqlstate
 SELECT feldera.create_connector('t', '{"name": "e", "secret": "store", "transport": {"name": "delta_table_input", "config": {"uri": "s3://b/t", "mode": "snapshot"}}}');
+\set VERBOSITY default
 CREATE SERVER wrong FOREIGN DATA WRAPPER feldera_ingest OPTIONS (colour 'blue');
 CREATE USER MAPPING FOR PUBLIC SERVER wrong;
 SELECT feldera.create_connector('t', '{"name": "e", "secret": "wrong", "transport": {"name": "delta_table_input", "config": {"uri": "s3://b/t", "mode": "snapshot"}}}');
