@@ -29,6 +29,7 @@
 #include <time.h>
 
 #define TORN_COMMIT_MS 60000
+#define ACTIONS_BETWEEN_CANCELS 1024
 
 /* One add, remove or cdc while the commit is put together. */
 typedef struct CommitEntry
@@ -156,13 +157,15 @@ parse_commit(CommitLoad *load, bool *torn, IngestError *error)
 
 	*torn = !done;
 	action_reader_init(&reader, load->bytes.data, load->bytes.length);
-	while (done)
+	for (uint64_t count = 1; done; count++)
 	{
 		done = action_reader_next(&reader, &action, &more, error);
 		*torn = reader.torn;
 		if (!done || !more)
 			break;
 		done = take_action(load, &action, error);
+		if (done && count % ACTIONS_BETWEEN_CANCELS == 0 && ingest_cancelled(load->cancel))
+			done = ingest_fail(error, INGEST_ERROR_CANCELLED, "cancelled");
 	}
 	action_reader_release(&reader);
 	return done;

@@ -174,6 +174,8 @@ delta_scan_next(DeltaScan *scan, int64_t max_rows, struct ArrowArray *array, con
 				int64_t *masked_rows, const IngestCancel *cancel, IngestError *error) INGEST_MUST_CHECK;
 extern const struct ArrowSchema *delta_scan_schema(const DeltaScan *scan);
 extern int64_t delta_scan_row_count(const DeltaScan *scan); /* physical rows of the file */
+/* False: the table maps its columns, and none of those wanted is in the file (all of them come out null). */
+extern bool delta_scan_finds_columns(const DeltaScan *scan);
 extern void delta_scan_close(DeltaScan *scan);
 
 #endif

@@ -24,6 +24,7 @@
 #define DELTA_MAX_SCHEMA_BYTES ((size_t) 256 << 20)
 #define DELTA_MAX_STATE_BYTES ((size_t) 8 << 30)
 #define DELTA_MAX_TYPE_DEPTH 64
+#define DELTA_COMMIT_WINDOW ((size_t) 8 << 20)
 
 typedef struct FollowerState FollowerState;
 
@@ -31,6 +32,7 @@ struct DeltaTable
 {
 	Storage *storage;
 	DeltaOptions options;
+	size_t commit_window; /* commits above it are read in parts of this size */
 	/* a commit whose last line is unfinished is taken as "not yet there" for a while */
 	int64_t torn_version;
 	int64_t torn_since_ms; /* monotonic; 0 = none */
@@ -353,9 +355,12 @@ extern bool checkpoint_replay_schema(CheckpointReader *reader, Replay *replay, I
 extern bool checkpoint_replay_files(CheckpointReader *reader, Replay *replay, IngestError *error) INGEST_MUST_CHECK;
 extern void checkpoint_close(CheckpointReader *reader);
 
-/* snapshot.c */
+/* commit_replay.c */
+extern bool replay_commit(Replay *replay, const LogFile *commit, IngestError *error) INGEST_MUST_CHECK;
 /* A commit did not parse: TRANSIENT in place of CORRUPT where it may still be being written.  Returns false. */
-extern bool log_parse_failed(const ActionReader *reader, const StorageObject *object, IngestError *error);
+extern bool log_parse_failed(const ActionReader *reader, int64_t modified_ms, IngestError *error);
+
+/* snapshot.c */
 
 /* follower_state.c: the live files before the next commit, for removes that carry no partition values. */
 /* Load it, or keep the one that is there where it is of this version. */

@@ -377,6 +377,16 @@ delta_scan_schema(const DeltaScan *scan)
 	return &scan->arrow;
 }
 
+bool
+delta_scan_finds_columns(const DeltaScan *scan)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < scan->wanted.child_count; i++)
+		wanted = wanted || !scan->wanted.children[i].is_partition;
+	return scan->schema->mapping == DELTA_MAPPING_NONE || !wanted || scan->plan.any_column_found;
+}
+
 int64_t
 delta_scan_row_count(const DeltaScan *scan)
 {

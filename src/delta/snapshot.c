@@ -20,11 +20,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_LISTINGS 4
-/* A commit that does not parse may be one that is just being written, where the store cannot write at once. */
-#define TORN_COMMIT_MS 60000
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
@@ -37,6 +34,7 @@ delta_table_create(Storage *storage, const DeltaOptions *options, DeltaTable **o
 	if (table == NULL)
 		return ingest_out_of_memory(error);
 	table->storage = storage;
+	table->commit_window = DELTA_COMMIT_WINDOW;
 	if (options != NULL)
 		table->options = *options;
 	*out = table;
@@ -61,65 +59,6 @@ delta_snapshot_free(DeltaSnapshot *snapshot)
 	free(snapshot->files);
 	arena_release(&snapshot->arena);
 	free(snapshot);
-}
-
-/* ---- replay of commits ------------------------------------------------------------------------- */
-
-bool
-log_parse_failed(const ActionReader *reader, const StorageObject *object, IngestError *error)
-{
-	int64_t now_ms = (int64_t) time(NULL) * 1000;
-
-	if (reader->torn && object->modified_ms > 0 && now_ms - object->modified_ms < TORN_COMMIT_MS)
-		error->kind = INGEST_ERROR_TRANSIENT;
-	return false;
-}
-
-static bool
-replay_actions(Replay *replay, const StorageObject *object, IngestError *error)
-{
-	ActionReader reader;
-	Action action;
-	bool more = true;
-	bool done = true;
-
-	action_reader_init(&reader, replay->bytes.data, replay->bytes.length);
-	while (done)
-	{
-		done = action_reader_next(&reader, &action, &more, error);
-		if (!done)
-			log_parse_failed(&reader, object, error);
-		if (!done || !more)
-			break;
-		done = replay_action(replay, &action, error);
-	}
-	action_reader_release(&reader);
-	return done;
-}
-
-static bool
-replay_commit(Replay *replay, int64_t version, IngestError *error)
-{
-	Arena arena;
-	char *path;
-	StorageObject object = {0};
-	bool done;
-
-	arena_init(&arena, 4096);
-	path = log_commit_path(&arena, version);
-	if (path == NULL)
-		return ingest_out_of_memory(error);
-	replay->version = version;
-	replay->bytes.length = 0;
-	done = storage_get(replay->table->storage, path, &replay->bytes, &object, replay->cancel, error);
-	if (done && replay->bytes.length == 0)
-		done = ingest_fail(error, INGEST_ERROR_CORRUPT, "the file is empty");
-	done = done && replay_actions(replay, &object, error);
-	storage_object_clear(&object);
-	if (!done)
-		ingest_context(error, "commit \"%s\"", path);
-	arena_release(&arena);
-	return done;
 }
 
 /* ---- one attempt -------------------------------------------------------------------------------- */
@@ -158,7 +97,7 @@ check_commits(const LogListing *listing, int64_t base, int64_t version, IngestEr
 
 /* The commits, newest first; all of them, or until the schema is known where no files are wanted. */
 static bool
-replay_tail(Load *load, Replay *replay, int64_t base, IngestError *error)
+replay_tail(Load *load, Replay *replay, const LogListing *listing, int64_t base, IngestError *error)
 {
 	for (int64_t v = load->version; v > base; v--)
 	{
@@ -166,20 +105,21 @@ replay_tail(Load *load, Replay *replay, int64_t base, IngestError *error)
 			return ingest_fail(error, INGEST_ERROR_CANCELLED, "cancelled");
 		if (!load->want_files && replay->metadata.length > 0 && replay->protocol.length > 0)
 			break;
-		if (!replay_commit(replay, v, error))
+		if (!replay_commit(replay, log_listing_commit(listing, v), error))
 			return false;
 	}
 	return true;
 }
 
 static bool
-replay_all(Load *load, Replay *replay, const LogCheckpoint *checkpoint, CheckpointReader **reader, IngestError *error)
+replay_all(Load *load, Replay *replay, const LogListing *listing, const LogCheckpoint *checkpoint,
+		   CheckpointReader **reader, IngestError *error)
 {
 	int64_t base = checkpoint != NULL ? checkpoint->version : -1;
 
 	if (checkpoint != NULL && !checkpoint_open(load->table, checkpoint, reader, load->cancel, error))
 		return false;
-	if (!replay_tail(load, replay, base, error))
+	if (!replay_tail(load, replay, listing, base, error))
 		return false;
 	if (checkpoint != NULL && !checkpoint_replay_schema(*reader, replay, error))
 		return false;
@@ -203,7 +143,7 @@ create_snapshot(int64_t version)
 
 /* From this checkpoint (null: none) to the version. */
 static bool
-try_checkpoint(Load *load, const LogCheckpoint *checkpoint, IngestError *error)
+try_checkpoint(Load *load, const LogListing *listing, const LogCheckpoint *checkpoint, IngestError *error)
 {
 	CheckpointReader *reader = NULL;
 	Replay replay;
@@ -212,7 +152,7 @@ try_checkpoint(Load *load, const LogCheckpoint *checkpoint, IngestError *error)
 	if (load->want_files && (load->snapshot = create_snapshot(load->version)) == NULL)
 		return ingest_out_of_memory(error);
 	done = replay_begin(&replay, load->table, load->snapshot, load->cancel, error) &&
-		   replay_all(load, &replay, checkpoint, &reader, error);
+		   replay_all(load, &replay, listing, checkpoint, &reader, error);
 	replay_end(&replay);
 	checkpoint_close(reader);
 	if (!done)
@@ -246,7 +186,7 @@ load_from_listing(Load *load, const LogListing *listing, IngestError *error)
 		bool found = log_listing_checkpoint(listing, load->version, skip, &checkpoint);
 
 		if (check_commits(listing, found ? checkpoint.version : -1, load->version, error) &&
-			try_checkpoint(load, found ? &checkpoint : NULL, error))
+			try_checkpoint(load, listing, found ? &checkpoint : NULL, error))
 			return true;
 		if (first_error.kind == INGEST_ERROR_NONE)
 			first_error = *error;

@@ -210,6 +210,30 @@ test_incomplete_checkpoint(void)
 	case_end(&test);
 }
 
+/* A commit above the window is read in parts: whatever their size, the state is the same. */
+static void
+test_windows(void)
+{
+	static const size_t windows[] = {1, 2, 7, 64, 300, 100000};
+	DeltaCase test = case_begin();
+
+	case_commit(&test, 0,
+				PROTOCOL METADATA ADD("a") "\r\n\n" ADD("b") "{\"add\":\n{\"path\":\n\"over-lines\"}\n}\n" ADD(
+					"c") "{\"add\":{"
+						 "\"path\":\"last\"}}");
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
+	{
+		test.table->commit_window = windows[i];
+		is_text(case_files(&test, -1), "a b c last over-lines ", "windows");
+	}
+	test.table->commit_window = 10;
+	case_commit(&test, 1, ADD("d") "{\"add\":{\"path\":}}\n" ADD("e"));
+	is_text(case_files(&test, -1), "ERROR 5", "a broken line");
+	case_commit(&test, 1, ADD("d") "{\"add\":{\"pa");
+	is_text(case_files(&test, -1), "ERROR 1", "a torn one");
+	case_end(&test);
+}
+
 static void
 test_schema_round_trip(void)
 {
@@ -291,6 +315,7 @@ main(void)
 	test_hint();
 	test_json_checkpoint();
 	test_incomplete_checkpoint();
+	test_windows();
 	test_schema_round_trip();
 	test_type_changes();
 	return done_testing();
