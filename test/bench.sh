@@ -8,10 +8,9 @@ source test/prepare.sh
 build_all
 enter_copy
 part=${BENCH:-all}
-perl_paths=(-I test/perl -I "$(dirname "$(dirname "$(pg_config --pgxs)")")/test/perl")
 if [ "$part" = all ] || [ "$part" = rates ]; then
-    run_as_user env BENCH_ROWS="${BENCH_ROWS:-2000000}" BENCH_ROUNDS="${BENCH_ROUNDS:-3}" perl "${perl_paths[@]}" test/bench/rates.pl
+    run_as_user env BENCH_ROWS="${BENCH_ROWS:-2000000}" BENCH_ROUNDS="${BENCH_ROUNDS:-3}" perl test/bench/rates.pl
 fi
 if [ "$part" = all ] || [ "$part" = handoff ]; then
-    run_as_user env TESTDIR="$copy" perl "${perl_paths[@]}" test/bench/handoff.pl
+    run_as_user perl test/bench/handoff.pl
 fi

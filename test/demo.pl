@@ -13,19 +13,19 @@ use FelderaIngest;
 use FelderaIngest::Handoff qw(lineitem_columns);
 use FelderaIngest::Kafka;
 use FelderaIngest::S3;
+use IO::Handle ();
 use IPC::Run ();
 use Test::More;    # PostgreSQL::Test::Cluster speaks through it
 use Time::HiRes qw(usleep time);
 
 my ($history, $live) = (400_000, 60_000);
 
-select($screen);
-$| = 1;
+$screen->autoflush(1);
 # PostgreSQL::Test::Cluster reports what it does; here it would drown the demo.
 Test::More->builder->output('/dev/null');
 Test::More->builder->failure_output('/dev/null');
 
-sub heading { print "\n\e[1m-- $_[0]\e[0m\n"; return; }
+sub heading { print {$screen} "\n\e[1m-- $_[0]\e[0m\n"; return; }
 
 my $began = time();
 heading('starting PostgreSQL, Apache Kafka and an S3 server');
@@ -39,14 +39,14 @@ my ($brokers, $options) = ($kafka->brokers, $s3->options_json);
 sub query
 {
 	my ($sql) = @_;
-	print "$sql\n";
+	print {$screen} "$sql\n";
 	my $output;
 	IPC::Run::run([
 			'psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-P',
 			'pager=off', '-c', $sql
 		],
 		'>&', \$output) or die "the query failed: $output\n";
-	print $output;
+	print {$screen} $output;
 	return;
 }
 
@@ -155,8 +155,8 @@ my $expected = join('|', $history + $live, $history + $live, 1);
 $node->stop('immediate');
 if ($counts ne $expected || !$killed)
 {
-	print "\nWRONG: counts $counts, expected $expected; worker killed: $killed\n";
+	print {$screen} "\nWRONG: counts $counts, expected $expected; worker killed: $killed\n";
 	exit 1;
 }
-printf "\nEvery row exactly once, over a kill -9 and a bad message, in %.0f s.\n", time() - $began;
+printf {$screen} "\nEvery row exactly once, over a kill -9 and a bad message, in %.0f s.\n", time() - $began;
 exit 0;

@@ -6,4 +6,4 @@ source test/prepare.sh
 
 build_all
 enter_copy
-run_as_user perl -I test/perl -I "$(dirname "$(dirname "$(pg_config --pgxs)")")/test/perl" test/demo.pl
+run_as_user perl test/demo.pl

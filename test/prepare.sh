@@ -8,12 +8,13 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Run a command in the copy, with the server's programs in the PATH and what PostgreSQL's test modules want to know.
 run_as_user() {
-    if [ "$(id -u)" = 0 ]; then
-        (cd "$copy" && runuser -u "$user" -- env HOME="$copy" CI="${CI:-}" CORPORA="${CORPORA:-}" "$@")
-    else
-        (cd "$copy" && "$@")
-    fi
+    local pgxs become=()
+    pgxs=$(dirname "$(dirname "$(pg_config --pgxs)")")
+    [ "$(id -u)" != 0 ] || become=(runuser -u "$user" --)
+    (cd "$copy" && "${become[@]}" env HOME="$copy" PATH="$(pg_config --bindir):$PATH" LC_ALL=C.UTF-8 TESTDIR="$copy" \
+        PG_REGRESS="$pgxs/test/regress/pg_regress" PERL5LIB="$copy/test/perl:$pgxs/test/perl" "$@")
 }
 
 build_all() {

@@ -15,6 +15,7 @@ use FelderaIngest::Handoff qw(lineitem_columns);
 use FelderaIngest::Kafka;
 use FelderaIngest::S3;
 use FelderaIngest::Server;
+use IO::Handle ();
 use IPC::Run ();
 use Test::More;
 use POSIX ();
@@ -23,8 +24,7 @@ use Time::HiRes qw(usleep time);
 my ($rows, $rounds) = ($ENV{BENCH_ROWS}, $ENV{BENCH_ROUNDS});
 my $clock_ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
-select($screen);
-$| = 1;
+$screen->autoflush(1);
 Test::More->builder->output('/dev/null');
 Test::More->builder->failure_output('/dev/null');
 
@@ -37,7 +37,7 @@ chmod 0755, $directory;
 
 $node->safe_psql('postgres', 'CREATE EXTENSION feldera_ingest');
 $node->safe_psql('postgres', 'CREATE TABLE lineitem (' . lineitem_columns() . ')');
-print "$rows rows of lineitem, 16 columns; median of $rounds rounds\n";
+print {$screen} "$rows rows of lineitem, 16 columns; median of $rounds rounds\n";
 system("$lineitem csv 0 $rows > $directory/rows.csv") == 0 or die "the generator failed\n";
 FelderaIngest::S3->write_lineitem("$directory/delta", count => $rows, files => 8);
 my %topics = (json => $kafka->create_topic('json', 1), csv => $kafka->create_topic('csv', 1));
@@ -143,11 +143,11 @@ sub median
 
 sub figure { my ($way, $name) = @_; return median(map { $_->{$name} } @{ $results{$way} }); }
 
-printf "%-28s %10s %16s %13s %12s %14s\n", '', 'krows/s', 'to COPY BINARY', 'to COPY CSV', 'CPU us/row', 'peak RssAnon';
+printf {$screen} "%-28s %10s %16s %13s %12s %14s\n", '', 'krows/s', 'to COPY BINARY', 'to COPY CSV', 'CPU us/row', 'peak RssAnon';
 for my $way (map { $_->[0] } @ways)
 {
 	my $memory = figure($way, 'memory');
-	printf "%-28s %10.0f %16.2f %13.2f %12.2f %14s\n", $way, $rows / figure($way, 'seconds') / 1000,
+	printf {$screen} "%-28s %10.0f %16.2f %13.2f %12.2f %14s\n", $way, $rows / figure($way, 'seconds') / 1000,
 	  figure('COPY BINARY', 'seconds') / figure($way, 'seconds'), figure('COPY CSV', 'seconds') / figure($way, 'seconds'),
 	  figure($way, 'cpu') / $rows * 1e6, defined $memory ? sprintf('%.0f MB', $memory) : '-';
 }
