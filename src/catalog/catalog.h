@@ -152,6 +152,10 @@ extern bool catalog_complete_backfill(int64 connector_id, int64 epoch);
 extern void catalog_record_error(int64 connector_id, int64 epoch, bool permanent, const char *sqlstate,
 								 const char *error, const char *hint);
 
+/* The source of a run cannot go on by itself for now (state retrying, while its worker stays), or it can again (trouble
+ * null: state running).  Nothing where the epoch is another one. */
+extern void catalog_record_trouble(int64 connector_id, int64 epoch, const char *sqlstate, const char *trouble);
+
 /* A history row of a phase change ("snapshot", "follow", "live", "done") with details as JSON text (or null). */
 extern void catalog_record_phase(int64 connector_id, const char *phase, const char *details);
 

@@ -300,8 +300,9 @@ catalog_record_error(int64 connector_id, int64 epoch, bool permanent, const char
 	catalog_session_end(&session);
 }
 
-void
-catalog_record_healthy(int64 connector_id)
+/* Inside a session. */
+static void
+clear_error(int64 connector_id)
 {
 	static CatalogQuery query = {
 		.sql = "UPDATE feldera.status SET sqlstate = NULL, error = NULL, hint = NULL, error_at = NULL, "
@@ -310,10 +311,39 @@ catalog_record_healthy(int64 connector_id)
 		.argument_types = {INT8OID},
 	};
 	Datum values[1] = {Int64GetDatum(connector_id)};
+
+	(void) catalog_execute(&query, values, NULL);
+}
+
+void
+catalog_record_healthy(int64 connector_id)
+{
 	CatalogSession session;
 
 	catalog_session_begin(&session);
-	(void) catalog_execute(&query, values, NULL);
+	clear_error(connector_id);
+	catalog_session_end(&session);
+}
+
+void
+catalog_record_trouble(int64 connector_id, int64 epoch, const char *sqlstate, const char *trouble)
+{
+	static CatalogQuery query = {
+		.sql = "SELECT FROM feldera.progress WHERE connector_id = $1 AND epoch = $2 FOR UPDATE",
+		.argument_count = 2,
+		.argument_types = {INT8OID, INT8OID},
+	};
+	Datum values[2] = {Int64GetDatum(connector_id), Int64GetDatum(epoch)};
+	CatalogSession session;
+
+	catalog_session_begin(&session);
+	if (catalog_execute(&query, values, NULL) == 1)
+	{
+		set_state(connector_id, trouble != NULL ? CONNECTOR_RETRYING : CONNECTOR_RUNNING, sqlstate, trouble, NULL, 0,
+				  false);
+		if (trouble == NULL)
+			clear_error(connector_id);
+	}
 	catalog_session_end(&session);
 }
 

@@ -75,6 +75,7 @@ typedef struct LiveFigures
 {
 	char phase[16];
 	char doing[160];
+	bool troubled; /* its state is in the catalog: not running, though it runs */
 	int64 rows_processed;
 	int64 bytes_processed;
 	int64 rows_total;
@@ -253,7 +254,8 @@ typedef struct WorkerRun
 	bool follows_versions;       /* a Delta table that is followed (after its snapshot) */
 	TimestampTz started_at;
 	bool attempt_open;
-	bool healthy; /* recorded */
+	bool healthy;  /* recorded */
+	bool troubled; /* recorded: the source cannot go on for now */
 
 	/* the transaction that is open between two events (a large Delta version), else false and 0 */
 	bool in_transaction;
@@ -287,6 +289,7 @@ extern void live_phase(ProcessSlot *slot, const char *phase);
 /* Also what pg_stat_activity shows. */
 extern void live_doing(ProcessSlot *slot, const char *doing);
 extern void live_status(ProcessSlot *slot, const SourceStatus *status);
+extern void live_troubled(ProcessSlot *slot, bool troubled);
 extern void live_committed(ProcessSlot *slot, int64 rows, int64 bytes);
 
 #endif

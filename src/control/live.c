@@ -99,6 +99,14 @@ live_status(ProcessSlot *slot, const SourceStatus *status)
 }
 
 void
+live_troubled(ProcessSlot *slot, bool troubled)
+{
+	control_lock(LW_EXCLUSIVE);
+	slot->live.troubled = troubled;
+	control_unlock();
+}
+
+void
 live_committed(ProcessSlot *slot, int64 rows, int64 bytes)
 {
 	LiveFigures *live = &slot->live;
@@ -159,7 +167,7 @@ put_worker(const ProcessSlot *slot, ReturnSetInfo *result)
 
 	values[0] = Int64GetDatum(slot->connector_id);
 	values[1] = Int32GetDatum(slot->pid);
-	nulls[2] = !runs; /* what the catalog says */
+	nulls[2] = !runs || live->troubled; /* what the catalog says */
 	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum("running");
 	nulls[3] = live->phase[0] == '\0';
 	values[3] = text_datum(live->phase);

@@ -7,7 +7,7 @@
  *				start that was used once is never taken again.
  *	  BATCH		BEGIN; lock the extension, lock and compare the target; apply; move the position;
  *				COMMIT; counters.  "keep_open" leaves the transaction open for the next batch.
- *	  STATUS	figures to shared memory, no transaction
+ *	  STATUS	figures to shared memory; a transaction only where the source has come to trouble, or out of it
  *	  LOG		to the server's log
  *	  FINISHED	BEGIN; backfill complete, state finished; COMMIT, flushed
  *	  FAILED	back to the caller
@@ -271,6 +271,37 @@ finish(WorkerRun *run)
 	return RUN_FINISHED;
 }
 
+/*
+ * The source cannot go on, or can again: recorded at the change, between two transactions.  An error of a retry
+ * before is over with it.
+ */
+static RunResult
+note_trouble(WorkerRun *run, const char *trouble)
+{
+	bool troubled = trouble[0] != '\0';
+
+	if (troubled == run->troubled || run->in_transaction)
+		return RUN_GOES_ON;
+	if (!begin(run, troubled ? "recording trouble" : "recording recovery"))
+		return RUN_STOPPED;
+	catalog_record_trouble(run->declaration->connector_id, run->declaration->epoch, "08006", troubled ? trouble : NULL);
+	control_commit();
+	run->troubled = troubled;
+	run->healthy = true;
+	live_troubled(run->slot, troubled);
+	return RUN_GOES_ON;
+}
+
+static RunResult
+take_status(WorkerRun *run, const SourceStatus *status)
+{
+	RunResult result = note_trouble(run, status->trouble);
+
+	live_status(run->slot, status);
+	live_doing(run->slot, status->doing);
+	return result;
+}
+
 static void
 write_log(const WorkerRun *run, const SourceEvent *event)
 {
@@ -289,9 +320,7 @@ handle_event(WorkerRun *run, SourceEvent *event, IngestError *failure)
 		case SOURCE_EVENT_BATCH:
 			return apply_event(run, event->batch);
 		case SOURCE_EVENT_STATUS:
-			live_status(run->slot, &event->status);
-			live_doing(run->slot, event->status.doing);
-			return RUN_GOES_ON;
+			return take_status(run, &event->status);
 		case SOURCE_EVENT_LOG:
 			write_log(run, event);
 			return RUN_GOES_ON;

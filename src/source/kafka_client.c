@@ -29,6 +29,7 @@
 #include "source/kafka_internal.h"
 
 #define KAFKA_VERSION_WITH_BACKOFF 0x02020000
+#define UNREACHABLE_MS 2000 /* brokers may be silent for so long before anything is said of it */
 
 /* Milliseconds of the monotonic clock. */
 int64_t
@@ -145,30 +146,42 @@ kafka_client_close(KafkaClient *client)
 
 /* ---- what librdkafka tells ------------------------------------------------- */
 
-/* Brokers are out of reach: one line at the change.  False: the queue was stopped. */
-bool
-kafka_client_unreachable(KafkaClient *client, const char *reason, IngestError *error)
+/* Brokers are out of reach; kafka_client_serve tells it when it lasts. */
+void
+kafka_client_unreachable(KafkaClient *client, const char *reason)
 {
 	if (reason != client->reason)
 		snprintf(client->reason, sizeof(client->reason), "%s", reason);
-	if (client->unreachable)
+	if (client->unreachable_since_ms == 0)
+		client->unreachable_since_ms = kafka_clock_ms();
+}
+
+/* One line once the silence has lasted: a connection that breaks and comes back is none, and what the next attempt says
+ * is the better reason.  False: the queue was stopped. */
+static bool
+tell_unreachable(KafkaClient *client, IngestError *error)
+{
+	if (client->unreachable || client->unreachable_since_ms == 0 ||
+		kafka_clock_ms() - client->unreachable_since_ms < UNREACHABLE_MS)
 		return true;
 	client->unreachable = true;
-	client->unreachable_since_ms = kafka_clock_ms();
 	return event_queue_put_log(client->run->queue, SOURCE_LOG_WARNING, error,
-							   "no Kafka broker can be reached, trying again until one can: %s", reason);
+							   "no Kafka broker can be reached, trying again until one can: %s", client->reason);
 }
 
 /* A broker has answered: one line at the change.  False: the queue was stopped. */
 bool
 kafka_client_reachable(KafkaClient *client, IngestError *error)
 {
+	int64_t since = client->unreachable_since_ms;
+
+	client->unreachable_since_ms = 0;
 	if (!client->unreachable)
 		return true;
 	client->unreachable = false;
 	return event_queue_put_log(client->run->queue, SOURCE_LOG_INFO, error,
 							   "a Kafka broker can be reached again after %lld s",
-							   (long long) (kafka_clock_ms() - client->unreachable_since_ms) / 1000);
+							   (long long) (kafka_clock_ms() - since) / 1000);
 }
 
 /*
@@ -212,7 +225,8 @@ judge_error(KafkaClient *client, rd_kafka_event_t *event, IngestError *error)
 			rd_kafka_fatal_error(client->handle, fatal, sizeof(fatal));
 			return ingest_fail(error, INGEST_ERROR_TRANSIENT, "librdkafka: %s", fatal);
 		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-			return kafka_client_unreachable(client, client->reason[0] != '\0' ? client->reason : text, error);
+			kafka_client_unreachable(client, client->reason[0] != '\0' ? client->reason : text);
+			return true;
 		default:
 			/* The reason of a "down" that may follow. */
 			snprintf(client->reason, sizeof(client->reason), "%s", text);
@@ -236,7 +250,7 @@ kafka_client_serve(KafkaClient *client, int timeout_ms, IngestError *error)
 		rd_kafka_event_destroy(event);
 		timeout_ms = 0;
 	}
-	return good;
+	return good && tell_unreachable(client, error);
 }
 
 /* ---- asking ---------------------------------------------------------------- */

@@ -104,11 +104,11 @@ typedef struct KafkaClient
 	SourceRun *run;
 	const KafkaConfig *config;
 	rd_kafka_t *handle;
-	rd_kafka_queue_t *events; /* errors and log lines */
-	bool needs_wake_up;       /* an old librdkafka: see kafka_watch.c */
-	bool unreachable;         /* as last heard; logged at each change */
-	int64_t unreachable_since_ms;
-	char reason[256]; /* librdkafka's text of it */
+	rd_kafka_queue_t *events;     /* errors and log lines */
+	bool needs_wake_up;           /* an old librdkafka: see kafka_watch.c */
+	int64_t unreachable_since_ms; /* 0: brokers answer, as last heard */
+	bool unreachable;             /* for so long that it was told; logged at each change */
+	char reason[256];             /* librdkafka's text of it */
 } KafkaClient;
 
 extern bool
@@ -119,9 +119,9 @@ extern void kafka_client_close(KafkaClient *client);
 /* Take errors and log lines for up to "timeout_ms".  False: one of them ends the source. One thread at a time. */
 extern bool kafka_client_serve(KafkaClient *client, int timeout_ms, IngestError *error) INGEST_MUST_CHECK;
 
-/* A call got an answer, or did not: logged where that is a change. */
+/* A call got an answer, or did not: logged where that is a change, the silence when it lasts. */
 extern bool kafka_client_reachable(KafkaClient *client, IngestError *error) INGEST_MUST_CHECK;
-extern bool kafka_client_unreachable(KafkaClient *client, const char *reason, IngestError *error) INGEST_MUST_CHECK;
+extern void kafka_client_unreachable(KafkaClient *client, const char *reason);
 
 /* Number of partitions of a topic.  NOT_FOUND, DENIED, TRANSIENT. */
 extern bool kafka_client_partition_count(KafkaClient *client, const char *topic, int timeout_ms, int32_t *count,

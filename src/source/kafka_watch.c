@@ -5,7 +5,7 @@
  *	  up the messages.
  *
  *	always			errors and log lines of librdkafka
- *	every second	a STATUS: watermarks, lag, age of what was read last
+ *	every second	a STATUS: watermarks, lag, age of what was read last; the trouble, where no broker answers
  *	every 2 s		the watermarks of all partitions
  *	every 3 s		each topic's partitions
  *	every 25 ms		a wake-up, while much waits to be read
@@ -107,8 +107,11 @@ fill_status(const KafkaReader *reader, KafkaPartition *const *partitions, size_t
 	status->lag = lag;
 	status->lag_seconds = lag == 0 ? 0 : seconds;
 	if (reader->client.unreachable)
+	{
 		snprintf(status->doing, sizeof(status->doing), "no broker can be reached for %" PRId64 " s, trying again",
 				 (kafka_clock_ms() - reader->client.unreachable_since_ms) / 1000);
+		snprintf(status->trouble, sizeof(status->trouble), "no Kafka broker can be reached: %s", reader->client.reason);
+	}
 	else
 		snprintf(status->doing, sizeof(status->doing), lag > 0 ? "reading messages" : "waiting for messages");
 }
@@ -145,9 +148,9 @@ note_answer(KafkaReader *reader, Memory *memory, const IngestError *answer, Inge
 		memory->silences = 0;
 		return kafka_client_reachable(&reader->client, error);
 	}
-	if (++memory->silences < 2)
-		return true;
-	return kafka_client_unreachable(&reader->client, answer->message, error);
+	if (++memory->silences >= 2)
+		kafka_client_unreachable(&reader->client, answer->message);
+	return true;
 }
 
 /* "before" holds what came next when the question was asked: reading has gone on since. */
@@ -285,7 +288,7 @@ has_backlog(KafkaReader *reader)
 {
 	int64_t lag = 0;
 
-	if (!reader->client.needs_wake_up || reader->client.unreachable)
+	if (!reader->client.needs_wake_up || reader->client.unreachable_since_ms != 0)
 		return false;
 	pthread_mutex_lock(&reader->partitions.lock);
 	for (size_t i = 0; i < reader->partitions.count; i++)
