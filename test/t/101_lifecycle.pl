@@ -137,6 +137,15 @@ for my $database (qw(renamed second third))
 	cmp_ok($took, '<', 3, "DROP DATABASE $database with workers succeeds at once ($took s)");
 }
 wait_for_supervisors('postgres', 'only the last supervisor is left');
+for my $database (map { "many$_" } 1 .. 8)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	FelderaIngest->create_extension($node, $database);
+}
+wait_for_supervisors(join(' ', (map { "many$_" } 1 .. 8), 'postgres'), 'eight databases more');
+$took = seconds { $node->safe_psql('postgres', "DROP DATABASE many$_") for 1 .. 8 };
+cmp_ok($took, '<', 8, "are dropped one after the other ($took s)");
+wait_for_supervisors('postgres', 'and forgotten');
 $before = $node->safe_psql('postgres', 'SELECT count(*) FROM t');
 FelderaIngest->wait_until($node, 'postgres', "SELECT count(*) > $before FROM t", 'and its connector goes on');
 
