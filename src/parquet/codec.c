@@ -11,7 +11,7 @@
  * one or more of {big-endian compressed size, block}), a raw block, and the LZ4 frame format; they are
  * tried in this order, because nothing in the file tells which it is.
  *
- * A CodecContext belongs to one column and keeps the decoder's state between pages.
+ * A CodecContext keeps decoders between pages; it belongs to one reader, whose columns use it one after the other.
  *
  *-------------------------------------------------------------------------
  */

@@ -26,13 +26,14 @@
 
 void
 leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *node, const LeafType *type,
-				 bool keep_dictionary)
+				 bool keep_dictionary, Workspace *workspace)
 {
 	memset(leaf, 0, sizeof(*leaf));
+	leaf->pages.workspace = leaf->values.workspace = workspace;
 	leaf->file = file;
 	leaf->node = node;
 	leaf->type = type;
-	leaf->keep_dictionary = keep_dictionary && node->repetition_level == 0;
+	leaf->keep_dictionary = keep_dictionary;
 	leaf->max_definition = node->definition;
 	leaf->max_repetition = node->repetition_level;
 }
@@ -40,7 +41,7 @@ leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *no
 void
 leaf_reader_release(LeafReader *leaf)
 {
-	page_reader_release(&leaf->pages);
+	page_reader_release_bytes(&leaf->pages);
 	value_decoder_release(&leaf->values);
 	dictionary_release(leaf->values.dictionary);
 	leaf->values.dictionary = NULL;

@@ -121,8 +121,8 @@ start_dictionary_page(LeafReader *leaf, IngestError *error)
 	if (leaf->type->layout == LAYOUT_NULL)
 		return true;
 	return page_reader_body(&leaf->pages, &data, &length, error) &&
-		   dictionary_create(leaf->type, data, length, header->value_count, leaf->file->options.max_page_size,
-							 &leaf->values.dictionary, error);
+		   dictionary_create(leaf->type, leaf->values.workspace, data, length, header->value_count,
+							 leaf->file->options.max_page_size, &leaf->values.dictionary, error);
 }
 
 /* Go to the next data page's header, loading a dictionary on the way. */

@@ -114,26 +114,53 @@ void
 value_decoder_release(ValueDecoder *decoder)
 {
 	free(decoder->previous);
-	free(decoder->scratch);
-	variable_release(&decoder->scratch_variable);
-	free(decoder->skipped);
-	decoder->previous = decoder->scratch = decoder->skipped = NULL;
+	decoder->previous = NULL;
 }
 
-/* Byte arrays as physical values into decoder->scratch_variable, at least one. */
+void
+workspace_release(Workspace *workspace)
+{
+	codec_context_free(workspace->codec);
+	free(workspace->physical);
+	free(workspace->skipped);
+	variable_release(&workspace->variable);
+	memset(workspace, 0, sizeof(*workspace));
+}
+
+/* Room for some values of "width" bytes in a buffer of the workspace, and 8 bytes behind them; *most is their number. */
+static bool
+reserve_scratch(uint8_t **buffer, size_t *capacity, size_t width, size_t *most, IngestError *error)
+{
+	size_t wanted;
+
+	*most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
+	wanted = *most * width + 8;
+	if (*capacity >= wanted)
+		return true;
+	free(*buffer);
+	*buffer = malloc(wanted);
+	*capacity = *buffer == NULL ? 0 : wanted;
+	return *buffer != NULL || ingest_out_of_memory(error);
+}
+
+/* Byte arrays as physical values into the workspace, at least one. */
 static bool
 read_scratch_variable(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
 {
-	decoder->scratch_variable.count = 0;
-	decoder->scratch_variable.data_length = 0;
+	VariableValues *values = &decoder->workspace->variable;
+
+	if (values->data_capacity > 16 * SCRATCH_BYTES)
+		variable_release(values);
+	values->count = 0;
+	values->data_length = 0;
 	switch (decoder->encoding)
 	{
 		case ENCODING_PLAIN:
-			return plain_read_variable(decoder, &decoder->scratch_variable, count, SCRATCH_BYTES, done, error);
+			return plain_read_variable(decoder, values, count, SCRATCH_BYTES, done, error);
 		case ENCODING_DELTA_LENGTH_BYTE_ARRAY:
-			return delta_length_read(decoder, &decoder->scratch_variable, count, SCRATCH_BYTES, done, error);
+			return delta_length_read(decoder, values, count, SCRATCH_BYTES, done, error);
 		case ENCODING_DELTA_BYTE_ARRAY:
-			return delta_byte_array_read(decoder, &decoder->scratch_variable, count, SCRATCH_BYTES, done, error);
+			return delta_byte_array_read(decoder, values, count, SCRATCH_BYTES, done, error);
 		default:
 			return wrong_encoding(decoder, error);
 	}
@@ -144,7 +171,7 @@ static bool
 read_fixed_from_variable(ValueDecoder *decoder, uint8_t *out, size_t count, IngestError *error)
 {
 	size_t width = (size_t) decoder->type->physical_width;
-	const VariableValues *values = &decoder->scratch_variable;
+	const VariableValues *values = &decoder->workspace->variable;
 
 	while (count > 0)
 	{
@@ -169,7 +196,7 @@ read_fixed_from_variable(ValueDecoder *decoder, uint8_t *out, size_t count, Inge
 static bool
 read_variable_decimals(ValueDecoder *decoder, uint8_t *out, size_t count, IngestError *error)
 {
-	const VariableValues *values = &decoder->scratch_variable;
+	const VariableValues *values = &decoder->workspace->variable;
 	int width = decoder->type->width;
 
 	while (count > 0)
@@ -218,18 +245,19 @@ static bool
 read_converted(ValueDecoder *decoder, uint8_t *out, size_t count, IngestError *error)
 {
 	const LeafType *type = decoder->type;
-	size_t width = (size_t) type->physical_width;
-	size_t most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
+	Workspace *workspace = decoder->workspace;
+	size_t most;
 
-	if (decoder->scratch == NULL && (decoder->scratch = malloc(most * width + 8)) == NULL)
-		return ingest_out_of_memory(error);
+	if (!reserve_scratch(&workspace->physical, &workspace->physical_capacity, (size_t) type->physical_width, &most,
+						 error))
+		return false;
 	while (count > 0)
 	{
 		size_t part = count < most ? count : most;
 
-		if (!read_physical(decoder, decoder->scratch, part, error))
+		if (!read_physical(decoder, workspace->physical, part, error))
 			return false;
-		if (!type->convert(type, decoder->scratch, out, part))
+		if (!type->convert(type, workspace->physical, out, part))
 			return ingest_fail(error, INGEST_ERROR_CORRUPT, "value does not fit its type %s", type->format);
 		out += part * (size_t) type->width;
 		count -= part;
@@ -280,7 +308,7 @@ static bool
 skip_some(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
 {
 	uint32_t indices[PARQUET_BLOCK];
-	size_t width = (size_t) decoder->type->width;
+	Workspace *workspace = decoder->workspace;
 	size_t most;
 
 	if (value_decoder_is_dictionary(decoder))
@@ -290,11 +318,11 @@ skip_some(ValueDecoder *decoder, size_t count, size_t *done, IngestError *error)
 	}
 	if (decoder->type->layout == LAYOUT_VARIABLE)
 		return read_scratch_variable(decoder, count, done, error);
-	most = width < SCRATCH_BYTES ? SCRATCH_BYTES / width : 1;
+	if (!reserve_scratch(&workspace->skipped, &workspace->skipped_capacity, (size_t) decoder->type->width, &most,
+						 error))
+		return false;
 	*done = count < most ? count : most;
-	if (decoder->skipped == NULL && (decoder->skipped = malloc(most * width)) == NULL)
-		return ingest_out_of_memory(error);
-	return value_decoder_read_fixed(decoder, decoder->skipped, *done, error);
+	return value_decoder_read_fixed(decoder, workspace->skipped, *done, error);
 }
 
 bool

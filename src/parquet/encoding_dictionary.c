@@ -84,12 +84,12 @@ load_variable(ParquetDictionary *dictionary, ValueDecoder *decoder, IngestError 
  * "byte_limit" bytes.  The caller owns the one reference.
  */
 bool
-dictionary_create(const LeafType *type, const uint8_t *data, size_t length, int32_t value_count, size_t byte_limit,
-				  ParquetDictionary **out, IngestError *error)
+dictionary_create(const LeafType *type, Workspace *workspace, const uint8_t *data, size_t length, int32_t value_count,
+				  size_t byte_limit, ParquetDictionary **out, IngestError *error)
 {
 	size_t smallest = type->physical == PHYSICAL_BYTE_ARRAY ? 4 : (size_t) type->physical_width;
 	ParquetDictionary *dictionary;
-	ValueDecoder decoder = {0};
+	ValueDecoder decoder = {.workspace = workspace};
 	bool good;
 
 	if (type->physical == PHYSICAL_BOOLEAN)

@@ -43,14 +43,6 @@ page_reader_release_bytes(PageReader *pages)
 	pages->buffer_capacity = 0;
 }
 
-void
-page_reader_release(PageReader *pages)
-{
-	page_reader_release_bytes(pages);
-	codec_context_free(pages->codec_context);
-	pages->codec_context = NULL;
-}
-
 /* Ask for more and more bytes until the header is whole: statistics inside may take megabytes. */
 static bool
 parse_header(PageReader *pages, size_t *length, IngestError *error)
@@ -172,7 +164,7 @@ load_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *
 		return false;
 	memcpy(pages->buffer, *data, prefix);
 	/* a page without values may hold nothing at all, which is no valid block for most codecs */
-	if (size > prefix && !codec_decompress(pages->codec, &pages->codec_context, *data + prefix, stored - prefix,
+	if (size > prefix && !codec_decompress(pages->codec, &pages->workspace->codec, *data + prefix, stored - prefix,
 										   pages->buffer + prefix, size - prefix, error))
 		return false;
 	*data = pages->buffer;

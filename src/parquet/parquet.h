@@ -39,7 +39,8 @@ typedef struct ParquetOptions
 	bool skip_page_checksums;     /* page CRCs are verified where present unless set */
 	bool converted_type_is_local; /* a converted type without a logical type, and INT96, carry no
 								   * zone (the corpora's convention); default: UTC, as the format says */
-	bool keep_dictionary;         /* dictionary-encoded byte arrays leave as Arrow dictionary arrays */
+	bool keep_dictionary;         /* top-level byte arrays leave as Arrow dictionary arrays: the file's dictionary
+								   * where it has one, else each value is its own entry */
 } ParquetOptions;
 
 typedef struct ParquetFile ParquetFile;
@@ -60,7 +61,11 @@ extern const char *parquet_metadata_value(const ParquetFile *file, const char *k
  * The file's schema: a struct ("+s") with one child a top-level field.  Nested fields
  * have the Arrow shape of their logical type (the legacy list and map forms resolved).
  * Child metadata holds, in Arrow's metadata encoding, "PARQUET:field_id" where the file
- * has one, and "ARROW:extension:name" for uuid, json, variant, ...
+ * has one, "ARROW:extension:name" for uuid (arrow.uuid), json (arrow.json) and variant
+ * (arrow.parquet.variant), and "PARQUET:adjusted_to_utc" = "true" for a UTC time of day.
+ * Decimals of every carrier are d:p,s (256 bits above 38 digits), half floats f, INTERVAL
+ * tin, INT96 tsu (microseconds, floored: nanoseconds do not span its range), the type
+ * UNKNOWN and the missing value of a set n.  Groups without a column are left out.
  * The schema belongs to the file; do not release it.
  */
 extern const struct ArrowSchema *parquet_schema(const ParquetFile *file);

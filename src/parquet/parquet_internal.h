@@ -488,11 +488,25 @@ typedef struct DeltaDecoder
 	uint32_t miniblock_index;
 } DeltaDecoder;
 
+/* What all columns of a reader use one after the other: nothing in it outlives a call. */
+typedef struct Workspace
+{
+	CodecContext *codec;
+	uint8_t *physical; /* values before conversion */
+	size_t physical_capacity;
+	uint8_t *skipped; /* values passed over */
+	size_t skipped_capacity;
+	VariableValues variable; /* byte arrays before conversion, or passed over */
+} Workspace;
+
+extern void workspace_release(Workspace *workspace);
+
 #define DELTA_PENDING 256
 
 /* The values section of a data page. */
 typedef struct ValueDecoder
 {
+	Workspace *workspace; /* the reader's */
 	const LeafType *type;
 	int32_t encoding;
 	const uint8_t *position;
@@ -511,9 +525,6 @@ typedef struct ValueDecoder
 	size_t previous_capacity;
 	size_t stream_length; /* BYTE_STREAM_SPLIT: values in each stream */
 	size_t stream_index;
-	uint8_t *scratch; /* physical values before conversion, made on first need */
-	uint8_t *skipped; /* values passed over, likewise */
-	VariableValues scratch_variable;
 } ValueDecoder;
 
 extern bool value_decoder_start(ValueDecoder *decoder, const LeafType *type, int32_t encoding, const uint8_t *data,
@@ -540,8 +551,9 @@ extern bool plain_read_boolean(ValueDecoder *decoder, uint8_t *out, size_t count
 extern bool plain_read_variable(ValueDecoder *decoder, VariableValues *values, size_t count, size_t byte_limit,
 								size_t *done, IngestError *error) INGEST_MUST_CHECK;
 /* Make a dictionary out of a decompressed dictionary page; the caller owns the one reference. */
-extern bool dictionary_create(const LeafType *type, const uint8_t *data, size_t length, int32_t value_count,
-							  size_t byte_limit, ParquetDictionary **out, IngestError *error) INGEST_MUST_CHECK;
+extern bool
+dictionary_create(const LeafType *type, Workspace *workspace, const uint8_t *data, size_t length, int32_t value_count,
+				  size_t byte_limit, ParquetDictionary **out, IngestError *error) INGEST_MUST_CHECK;
 extern bool
 dictionary_read_fixed(ValueDecoder *decoder, uint8_t *out, size_t count, IngestError *error) INGEST_MUST_CHECK;
 extern bool dictionary_read_variable(ValueDecoder *decoder, VariableValues *values, size_t count, size_t byte_limit,
@@ -608,8 +620,8 @@ typedef struct PageReader
 	const ParquetFile *file;
 	ChunkStream stream;
 	ParquetCodec codec;
-	CodecContext *codec_context;
-	uint64_t position; /* file offset of the next page header */
+	Workspace *workspace; /* the reader's */
+	uint64_t position;    /* file offset of the next page header */
 	PageHeader header;
 	uint64_t header_offset;
 	uint64_t body_offset;
@@ -625,7 +637,6 @@ extern bool page_reader_next(PageReader *pages, bool *end, IngestError *error) I
 extern bool
 page_reader_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *error) INGEST_MUST_CHECK;
 extern void page_reader_release_bytes(PageReader *pages);
-extern void page_reader_release(PageReader *pages);
 
 /* ---- column ------------------------------------------------------------------------ */
 
@@ -684,7 +695,7 @@ typedef struct LeafReader
 } LeafReader;
 
 extern void leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *node, const LeafType *type,
-							 bool keep_dictionary);
+							 bool keep_dictionary, Workspace *workspace);
 extern void leaf_reader_release(LeafReader *leaf);
 extern bool leaf_reader_start_chunk(LeafReader *leaf, const ColumnChunk *chunk, size_t window_size, SharedRange *shared,
 									IngestError *error) INGEST_MUST_CHECK;

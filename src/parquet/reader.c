@@ -37,6 +37,7 @@ struct ParquetReader
 	struct ArrowSchema schema;
 	int32_t leaf_count;
 	LeafReader **leaves;
+	Workspace workspace;
 	LeafBatch *batches;  /* of the array being made */
 	int32_t *sorted;     /* the leaves by their ordinal in the file */
 	int32_t *ordinals;   /* in that order */
@@ -179,7 +180,7 @@ add_leaf(ParquetReader *reader, const SchemaNode *node, const LeafType *type, bo
 
 	if (leaf == NULL)
 		return ingest_out_of_memory(error);
-	leaf_reader_init(leaf, reader->file, node, type, keep_dictionary);
+	leaf_reader_init(leaf, reader->file, node, type, keep_dictionary, &reader->workspace);
 	reader->leaves[reader->leaf_count++] = leaf;
 	return true;
 }
@@ -196,7 +197,7 @@ add_leaves(ParquetReader *reader, ParquetField *field, bool is_root, IngestError
 		if (field->leaf->problem != NULL)
 			return ingest_fail(error, INGEST_ERROR_UNSUPPORTED, "column \"%s\": %s", field->name, field->leaf->problem);
 		field->dictionary = reader->file->options.keep_dictionary && field->leaf->layout == LAYOUT_VARIABLE &&
-							field->node->repetition_level == 0;
+							field->node->parent == 0 && field->node->repetition_level == 0;
 		if (!add_leaf(reader, field->node, field->leaf, field->dictionary, error))
 			return false;
 	}
@@ -305,6 +306,7 @@ parquet_reader_close(ParquetReader *reader)
 		leaf_reader_release(reader->leaves[i]);
 		free(reader->leaves[i]);
 	}
+	workspace_release(&reader->workspace);
 	ranges_release(reader->ranges, reader->range_count);
 	if (reader->schema.release != NULL)
 		reader->schema.release(&reader->schema);

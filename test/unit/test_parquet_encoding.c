@@ -13,6 +13,8 @@ static const LeafType bytes3_type = {
 static const LeafType boolean_type = {
 	.physical = PHYSICAL_BOOLEAN, .physical_width = 1, .layout = LAYOUT_BIT, .width = 1};
 
+static Workspace workspace;
+
 /* ---- a writer of deltas, with any block size ------------------------------------------------ */
 
 static void
@@ -80,7 +82,7 @@ read_fixed(const LeafType *type, int encoding, const Bytes *page, size_t count, 
 {
 	/* the exact bytes, so that a read behind them shows under a sanitizer */
 	uint8_t *exact = malloc(page->length + 1);
-	ValueDecoder decoder = {0};
+	ValueDecoder decoder = {.workspace = &workspace};
 	IngestError error;
 	bool good;
 
@@ -185,7 +187,7 @@ static char *
 read_texts(int encoding, const Bytes *page, size_t count, size_t limit)
 {
 	uint8_t *exact = malloc(page->length + 1);
-	ValueDecoder decoder = {0};
+	ValueDecoder decoder = {.workspace = &workspace};
 	IngestError error;
 	Buffer text;
 	bool good;
@@ -334,7 +336,7 @@ static void
 dictionaries(void)
 {
 	ParquetDictionary *dictionary = NULL;
-	ValueDecoder decoder = {0};
+	ValueDecoder decoder = {.workspace = &workspace};
 	static const uint8_t indices[] = {2, 3, 0xe4, 0x1b}; /* 0 1 2 3 3 2 1 0 */
 	Bytes page = {0};
 	int32_t out[8];
@@ -342,13 +344,16 @@ dictionaries(void)
 
 	for (int i = 0; i < 4; i++)
 		put_int32(&page, i * 100);
-	ok(!dictionary_create(&int32_type, page.data, page.length, 5, 1 << 20, &dictionary, &error),
+	ok(!dictionary_create(&int32_type, &workspace, page.data, page.length, 5, 1 << 20, &dictionary, &error),
 	   "more values than bytes");
-	ok(!dictionary_create(&int32_type, page.data, page.length, -1, 1 << 20, &dictionary, &error),
+	ok(!dictionary_create(&int32_type, &workspace, page.data, page.length, -1, 1 << 20, &dictionary, &error),
 	   "a negative number of them");
-	ok(!dictionary_create(&int32_type, page.data, page.length, 4, 15, &dictionary, &error), "more than the limit");
-	ok(!dictionary_create(&boolean_type, page.data, page.length, 4, 1 << 20, &dictionary, &error), "of booleans");
-	ok(dictionary_create(&int32_type, page.data, page.length, 4, 1 << 20, &dictionary, &error), "a dictionary");
+	ok(!dictionary_create(&int32_type, &workspace, page.data, page.length, 4, 15, &dictionary, &error),
+	   "more than the limit");
+	ok(!dictionary_create(&boolean_type, &workspace, page.data, page.length, 4, 1 << 20, &dictionary, &error),
+	   "of booleans");
+	ok(dictionary_create(&int32_type, &workspace, page.data, page.length, 4, 1 << 20, &dictionary, &error),
+	   "a dictionary");
 	decoder.dictionary = dictionary;
 	ok(value_decoder_start(&decoder, &int32_type, 8, indices, 4, &error) &&
 		   value_decoder_read_fixed(&decoder, (uint8_t *) out, 8, &error) && out[2] == 200 && out[4] == 300,
@@ -375,5 +380,6 @@ main(void)
 	fixed_bytes();
 	booleans();
 	dictionaries();
+	workspace_release(&workspace);
 	return done_testing();
 }
