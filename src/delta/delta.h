@@ -51,6 +51,9 @@ typedef struct DeltaFile
 
 /* ---- table ---------------------------------------------------------------- */
 
+/* May this be a timestamp_partition_timezone: "UTC", an offset, a name of the system's zones? */
+extern bool delta_timezone_is_known(const char *zone);
+
 typedef struct DeltaTable DeltaTable;
 
 typedef struct DeltaOptions

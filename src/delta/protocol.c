@@ -83,7 +83,7 @@ delta_protocol_check(const JsonValue *protocol, bool *mapping_supported, IngestE
 	const JsonValue *reader_features = json_get(protocol, "readerFeatures");
 	int64_t version;
 
-	if (!json_to_int64(json_get(protocol, "minReaderVersion"), &version) || version < 1)
+	if (!json_to_int64(json_get(protocol, "minReaderVersion"), &version) || version < 0)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "the protocol action has no valid minReaderVersion");
 	if (version > MAX_READER_VERSION)
 		return ingest_fail(error, INGEST_ERROR_UNSUPPORTED,

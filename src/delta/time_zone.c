@@ -358,6 +358,14 @@ named_zone_offset(const char *name, int64_t local, int64_t *offset)
 }
 
 bool
+delta_timezone_is_known(const char *zone)
+{
+	int64_t offset;
+
+	return time_zone_offset(zone, 0, &offset);
+}
+
+bool
 time_zone_offset(const char *zone, int64_t local_seconds, int64_t *offset)
 {
 	*offset = 0;

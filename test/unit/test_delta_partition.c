@@ -140,6 +140,11 @@ test_times(void)
 	check("timestamp", "2024-07-15 12:00:00", "ERROR");
 	zone = "../../etc/passwd";
 	check("timestamp", "2024-07-15 12:00:00", "ERROR");
+	ok(delta_timezone_is_known("Europe/Paris") && delta_timezone_is_known("-03:30") && delta_timezone_is_known("UTC"),
+	   "zones that are known");
+	ok(!delta_timezone_is_known("Mars/Crater") && !delta_timezone_is_known("/etc/passwd") &&
+		   !delta_timezone_is_known("+99"),
+	   "and not");
 	zone = NULL;
 }
 
