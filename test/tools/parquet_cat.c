@@ -5,6 +5,8 @@
  *
  *	  parquet_cat [--first-row N] [--max-rows N] [--byte-budget N] [--keep-dictionary] FILE
  *
+ * FILE is a path or any URI that the connectors take.
+ *
  * The options change how the file is read and must not change what is printed, except that the rows before N are left out.
  *
  * Exit status 0: all rows were printed.  1: one line on standard error names the cause, and nothing was printed: the
@@ -15,37 +17,30 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "batch/batch.h"
 #include "parquet/parquet.h"
+#include "storage/storage.h"
 
 #define OUTPUT_LIMIT ((size_t) 1 << 30)
 
-static bool
-read_file(void *state, uint64_t offset, size_t length, void *out, IngestError *error)
+/* One object of a store. */
+typedef struct CatObject
 {
-	int file = *(int *) state;
+	Storage *storage;
+	char *name;
+	StorageObject head;
+} CatObject;
 
-	while (length > 0)
-	{
-		ssize_t got = pread(file, out, length, (off_t) offset);
+static bool
+read_object(void *state, uint64_t offset, size_t length, void *out, IngestError *error)
+{
+	const CatObject *object = state;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return ingest_fail(error, INGEST_ERROR_TRANSIENT, "cannot read: %s",
-							   got < 0 ? strerror(errno) : "file ends");
-		out = (char *) out + got;
-		offset += (uint64_t) got;
-		length -= (size_t) got;
-	}
-	return true;
+	return storage_read(object->storage, object->name, object->head.etag, offset, length, out, NULL, error);
 }
 
 typedef struct CatOptions
@@ -79,29 +74,52 @@ print_rows(ParquetReader *reader, int64_t max_rows, Buffer *out, IngestError *er
 	}
 }
 
+/* The store is the place up to the last slash: a directory, or a URI's. */
+static bool
+open_object(const char *path, CatObject *object, IngestError *error)
+{
+	StorageRights rights = {.local_files = true, .server_credentials = true};
+	char *place = storage_uri_scheme(path) > 0 ? strdup(path) : realpath(path, NULL);
+	char *slash = place == NULL ? NULL : strrchr(place, '/');
+	bool good;
+
+	if (slash == NULL)
+	{
+		free(place);
+		return ingest_fail(error, INGEST_ERROR_NOT_FOUND, "cannot open: %s", strerror(errno));
+	}
+	object->name = storage_uri_scheme(path) > 0 ? storage_uri_decode(slash + 1, error) : strdup(slash + 1);
+	slash[slash == place] = '\0';
+	good = object->name != NULL && storage_open(place, NULL, 0, &rights, &object->storage, error) &&
+		   storage_head(object->storage, object->name, &object->head, NULL, error);
+	free(place);
+	return good;
+}
+
+static void
+close_object(CatObject *object)
+{
+	storage_object_clear(&object->head);
+	storage_close(object->storage);
+	free(object->name);
+}
+
 static bool
 print_file(const CatOptions *options, Buffer *out, IngestError *error)
 {
-	ParquetFile *parquet = NULL;
+	CatObject object = {0};
+	ParquetInput input = {.read = read_object, .state = &object};
+	ParquetFile *file = NULL;
 	ParquetReader *reader = NULL;
-	int file = open(options->path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	bool good;
+	bool good = open_object(options->path, &object, error);
 
-	if (file < 0 || fstat(file, &status) != 0)
-	{
-		ingest_fail(error, INGEST_ERROR_NOT_FOUND, "cannot open: %s", strerror(errno));
-		if (file >= 0)
-			close(file);
-		return false;
-	}
-	good = parquet_open(&(ParquetInput){.read = read_file, .state = &file, .size = (uint64_t) status.st_size},
-						&options->parquet, &parquet, error) &&
-		   parquet_reader_open(parquet, NULL, options->first_row, &reader, error) &&
+	input.size = object.head.size;
+	good = good && parquet_open(&input, &options->parquet, &file, error) &&
+		   parquet_reader_open(file, NULL, options->first_row, &reader, error) &&
 		   print_rows(reader, options->max_rows, out, error);
 	parquet_reader_close(reader);
-	parquet_close(parquet);
-	close(file);
+	parquet_close(file);
+	close_object(&object);
 	return good;
 }
 
@@ -140,6 +158,7 @@ main(int argc, char **argv)
 				"usage: parquet_cat [--first-row N] [--max-rows N] [--byte-budget N] [--keep-dictionary] FILE\n");
 		return 2;
 	}
+	storage_initialize();
 	buffer_init(&out, OUTPUT_LIMIT);
 	good = print_file(&options, &out, &error);
 	if (!good)
