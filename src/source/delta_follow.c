@@ -338,7 +338,8 @@ wait_for_version(Follower *follower, int *polls, IngestError *error)
 		return false;
 	source->status.lag = 0;
 	source->status.lag_seconds = 0;
-	if (*polls == 0 && !delta_put_status(source, error, "waiting for version %" PRId64, follower->next))
+	if ((*polls == 0 || source->troubled) &&
+		!delta_put_status(source, error, "waiting for version %" PRId64, follower->next))
 		return false;
 	(*polls)++;
 	return event_queue_sleep(source->run->queue, source->config.poll_interval_ms, error);

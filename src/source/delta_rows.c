@@ -206,7 +206,10 @@ row_writer_flush(RowWriter *writer, IngestError *error)
 		return false;
 	writer->batch = NULL;
 	batch_finish(batch);
-	return writer->output(writer->output_state, batch, error);
+	if (delta_note_progress(writer->source, error))
+		return writer->output(writer->output_state, batch, error);
+	batch_free(batch);
+	return false;
 }
 
 static bool

@@ -98,7 +98,8 @@ typedef struct DeltaSource
 	ReadAhead *ahead;
 	IngestCancel cancel; /* the run was stopped, or a parser failed */
 	atomic_bool failed;
-	SourceStatus status; /* totals, lag; the main loop's */
+	atomic_bool troubled; /* told that a transfer is tried again and again, and nothing has been read since */
+	SourceStatus status;  /* totals, lag; the main loop's */
 
 	/* where reading stands */
 	DeltaSchema *schema; /* in force at next_version - 1, or at the snapshot's version */
@@ -125,6 +126,9 @@ extern bool delta_snapshot_read(DeltaSource *source, IngestError *error) INGEST_
 
 /* Follow the log until end_version or the run's stop (delta_follow.c). */
 extern bool delta_follow(DeltaSource *source, IngestError *error) INGEST_MUST_CHECK;
+
+/* Where the source was in trouble it is no more, because something was read. */
+extern bool delta_note_progress(DeltaSource *source, IngestError *error) INGEST_MUST_CHECK;
 
 /* An empty batch that completes the backfill. */
 extern bool delta_complete_backfill(DeltaSource *source, IngestError *error) INGEST_MUST_CHECK;

@@ -34,27 +34,57 @@
 #define DECODE_BYTES ((size_t) 48 << 20) /* of all parsers together */
 #define DECODE_BYTES_LEAST ((size_t) 6 << 20)
 #define DECODE_BYTES_MOST ((size_t) 24 << 20)
+#define TROUBLED_ATTEMPT 3 /* so many failures of a transfer in a row are told in the views */
 #define PLAN_TEXT_LIMIT ((size_t) 1 << 30)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-bool
-delta_put_status(DeltaSource *source, IngestError *error, const char *format, ...)
+static bool
+put_status(DeltaSource *source, const SourceStatus *status, IngestError *error)
 {
 	SourceEvent *event = calloc(1, sizeof(*event));
-	va_list arguments;
 
 	if (event == NULL)
 		return ingest_out_of_memory(error);
 	event->kind = SOURCE_EVENT_STATUS;
-	event->status = source->status;
-	va_start(arguments, format);
-	vsnprintf(event->status.doing, sizeof(event->status.doing), format, arguments);
-	va_end(arguments);
+	event->status = *status;
 	return event_queue_put(source->run->queue, event, error);
 }
 
-/* Each first retry of a transfer is told; those that follow it only to who debugs. */
+bool
+delta_put_status(DeltaSource *source, IngestError *error, const char *format, ...)
+{
+	SourceStatus status = source->status;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(status.doing, sizeof(status.doing), format, arguments);
+	va_end(arguments);
+	source->troubled = false;
+	return put_status(source, &status, error);
+}
+
+bool
+delta_note_progress(DeltaSource *source, IngestError *error)
+{
+	return !source->troubled || delta_put_status(source, error, "reading");
+}
+
+/* A transfer that failed more than once in a row is shown as the reason why nothing comes, until something does. */
+static bool
+put_trouble(DeltaSource *source, const IngestError *cause, int attempt, IngestError *error)
+{
+	SourceStatus status = source->status;
+
+	if (attempt < TROUBLED_ATTEMPT)
+		return true;
+	snprintf(status.doing, sizeof(status.doing), "trying again (attempt %d)", attempt);
+	snprintf(status.trouble, sizeof(status.trouble), "%s", cause->message);
+	source->troubled = true;
+	return put_status(source, &status, error);
+}
+
+/* Of the retries of a transfer the first is logged, those that follow it only to who debugs. */
 static void
 tell_retry(void *state, const IngestError *cause, int attempt, int64_t wait_ms)
 {
@@ -62,7 +92,8 @@ tell_retry(void *state, const IngestError *cause, int attempt, int64_t wait_ms)
 	IngestError ignored;
 
 	if (!event_queue_put_log(source->run->queue, attempt == 1 ? SOURCE_LOG_WARNING : SOURCE_LOG_DEBUG, &ignored,
-							 "trying again in %" PRId64 " ms (attempt %d): %s", wait_ms, attempt, cause->message))
+							 "trying again in %" PRId64 " ms (attempt %d): %s", wait_ms, attempt, cause->message) ||
+		!put_trouble(source, cause, attempt, &ignored))
 		return;
 }
 

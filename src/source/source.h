@@ -168,7 +168,7 @@ typedef struct SourceStatus
 	int64_t lag;        /* records behind (Kafka), versions behind (Delta) */
 	double lag_seconds; /* age of the newest record read, where behind; 0 when caught up */
 	char doing[128];    /* "reading part-0003.parquet", "waiting for version 12" */
-	char trouble[256];  /* why it cannot go on now though it keeps trying; empty: it can */
+	char trouble[1024]; /* why it cannot go on now though it keeps trying; empty: it can */
 	size_t watermark_count;
 	SourceWatermark *watermarks;
 } SourceStatus;
