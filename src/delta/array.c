@@ -23,6 +23,7 @@ typedef struct ArrayOwner
 	void *owned[MAX_BUFFERS];
 	struct ArrowArray *children;
 	struct ArrowArray **child_pointers;
+	struct ArrowArray dictionary;
 } ArrayOwner;
 
 static void
@@ -34,6 +35,7 @@ release_owned(struct ArrowArray *array)
 		free(owner->owned[i]);
 	for (int64_t i = 0; i < array->n_children; i++)
 		array_release(&owner->children[i]);
+	array_release(&owner->dictionary);
 	free(owner->children);
 	free(owner->child_pointers);
 	free(owner);
@@ -67,6 +69,15 @@ array_create(struct ArrowArray *array, int64_t length, int buffer_count, int chi
 	array->n_children = child_count;
 	array->children = owner->child_pointers;
 	return true;
+}
+
+struct ArrowArray *
+array_dictionary(struct ArrowArray *array)
+{
+	ArrayOwner *owner = array->private_data;
+
+	array->dictionary = &owner->dictionary;
+	return array->dictionary;
 }
 
 void *
@@ -227,6 +238,25 @@ constant_fixed(const DeltaField *field, const PartitionValue *value, struct Arro
 	else if (field->kind == DELTA_TYPE_DECIMAL)
 		slot = value->decimal;
 	fill(slots, slot, width, out->length);
+	return true;
+}
+
+bool
+array_repeat(struct ArrowArray *value, int64_t length, struct ArrowArray *out, IngestError *error)
+{
+	bool is_null = value->length == 0 || array_is_null(value, 0);
+
+	if (!array_create(out, length, 2, 0, error))
+		return false;
+	array_move(value, array_dictionary(out));
+	/* all indices are 0 */
+	if (array_buffer(out, 1, (size_t) length * sizeof(int32_t)) == NULL ||
+		(is_null && array_buffer(out, 0, (size_t) length / 8 + 1) == NULL))
+	{
+		array_release(out);
+		return ingest_out_of_memory(error);
+	}
+	out->null_count = is_null ? length : 0;
 	return true;
 }
 

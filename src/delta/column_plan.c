@@ -445,9 +445,15 @@ check_field_ids(Planner *planner, const struct ArrowSchema *file)
 }
 
 bool
+delta_leaves_as_dictionary(const DeltaField *field)
+{
+	return field->kind == DELTA_TYPE_STRING || field->kind == DELTA_TYPE_BINARY;
+}
+
+bool
 scan_plan_create(const DeltaSchema *schema, const DeltaField *wanted, const struct ArrowSchema *file,
-				 const JsonValue *partition_values, const char *timezone, Arena *arena, ScanPlan *out,
-				 IngestError *error)
+				 const JsonValue *partition_values, const char *timezone, bool keep_dictionary, Arena *arena,
+				 ScanPlan *out, IngestError *error)
 {
 	Planner planner = {schema, partition_values, timezone, arena, error, false};
 
@@ -459,6 +465,9 @@ scan_plan_create(const DeltaSchema *schema, const DeltaField *wanted, const stru
 	for (size_t i = 0; i < out->root.child_count; i++)
 		if (out->root.children[i].field->is_partition && !plan_partition(&planner, &out->root.children[i]))
 			return false;
+	for (size_t i = 0; i < out->root.child_count; i++)
+		out->root.children[i].as_dictionary =
+			keep_dictionary && delta_leaves_as_dictionary(out->root.children[i].field);
 	out->any_column_found = planner.any_found;
 	return true;
 }

@@ -485,6 +485,72 @@ convert_variant(const ColumnPlan *plan, struct ArrowArray *source, const Selecti
 	return gather_variant_part(plan, "value", source, *selection, out->children[1], error);
 }
 
+/* ---- dictionaries ------------------------------------------------------------------------------------------ */
+
+/* The rows' indices, and the file's dictionary behind them. */
+static bool
+gather_dictionary(struct ArrowArray *source, const Selection *selection, struct ArrowArray *out, IngestError *error)
+{
+	if (!array_create(out, selection->count, 2, 0, error))
+		return false;
+	if (!copy_validity(source, selection, out, error) || !gather_fixed(sizeof(int32_t), source, selection, out, error))
+	{
+		array_release(out);
+		return false;
+	}
+	array_move(source->dictionary, array_dictionary(out));
+	return true;
+}
+
+/* An array without a dictionary as one in which each row is its own entry. */
+static bool
+number_rows(struct ArrowArray *entries, struct ArrowArray *out, IngestError *error)
+{
+	Selection all = {NULL, 0, entries->length};
+	int32_t *indices;
+
+	if (!array_create(out, entries->length, 2, 0, error))
+		return false;
+	indices = array_buffer(out, 1, (size_t) entries->length * sizeof(int32_t));
+	if (indices == NULL || !copy_validity(entries, &all, out, error))
+	{
+		array_release(out);
+		return ingest_out_of_memory(error);
+	}
+	for (int64_t i = 0; i < entries->length; i++)
+		indices[i] = (int32_t) i;
+	array_move(entries, array_dictionary(out));
+	return true;
+}
+
+/* A column that leaves as a dictionary array: of the file, or one entry that is said again and again. */
+static bool
+convert_to_dictionary(const ColumnPlan *plan, struct ArrowArray *source, Selection selection, struct ArrowArray *out,
+					  IngestError *error)
+{
+	ColumnPlan plain = *plan;
+	struct ArrowArray entries;
+	int64_t count = selection.count;
+	bool is_constant = plan->kind == PLAN_MISSING || plan->kind == PLAN_CONSTANT;
+	bool done;
+
+	if (!is_constant && source->dictionary != NULL && selection.rows == NULL && selection.base == 0)
+	{
+		array_move(source, out);
+		return true;
+	}
+	if (!is_constant && source->dictionary != NULL)
+		return gather_dictionary(source, &selection, out, error);
+	plain.as_dictionary = false;
+	if (is_constant)
+		selection = (Selection){NULL, 0, 1};
+	if (!convert_column(&plain, source, selection, &entries, error))
+		return false;
+	done = is_constant ? array_repeat(&entries, count, out, error) : number_rows(&entries, out, error);
+	array_release(&entries);
+	return done;
+}
+
 /* ---- columns ------------------------------------------------------------------------------------------------- */
 
 /* May the file's array be passed on?  Only whole: no row is left out or skipped. */
@@ -501,6 +567,8 @@ convert_column(const ColumnPlan *plan, struct ArrowArray *source, Selection sele
 {
 	bool done;
 
+	if (plan->as_dictionary)
+		return convert_to_dictionary(plan, source, selection, out, error);
 	if (plan->kind == PLAN_MISSING)
 		return array_nulls(plan->field, selection.count, out, error);
 	if (plan->kind == PLAN_CONSTANT)

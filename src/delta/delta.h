@@ -156,7 +156,8 @@ typedef enum DeltaRows
  * one with the old vector for the last two kinds of rows, else null.  "projection" names the logical columns
  * wanted (a struct schema; null = all); the arrays have exactly its shape and the table's types: column mapping,
  * partition values, missing columns (null) and widened types are resolved here.  CDC files: project
- * _change_type as an extra string column.
+ * _change_type as an extra string column.  With options.parquet.keep_dictionary the top-level string and binary
+ * columns leave as dictionary arrays (int32 indices), whatever the file has: delta_scan_schema says so.
  *
  * "input" may be null: the scan then opens the object by the storage itself (with the ETag of its first
  * request).  GONE: the file, or its deletion vector, is missing; the message names it and VACUUM.

@@ -451,6 +451,11 @@ extern void *array_buffer(struct ArrowArray *array, int index, size_t size);
 extern void array_release(struct ArrowArray *array); /* null release is fine */
 /* *to takes what *from holds; from's release becomes null. */
 extern void array_move(struct ArrowArray *from, struct ArrowArray *to);
+/* Make the array a dictionary array; its entries are to be filled in. */
+extern struct ArrowArray *array_dictionary(struct ArrowArray *array);
+/* A dictionary array that says the first entry of "value" (null where that is null or none) "length" times; takes it. */
+extern bool
+array_repeat(struct ArrowArray *value, int64_t length, struct ArrowArray *out, IngestError *error) INGEST_MUST_CHECK;
 /* Bytes of a value of a fixed width; 0 for other types and booleans. */
 extern size_t delta_type_width(DeltaTypeKind kind);
 extern bool
@@ -483,6 +488,7 @@ typedef struct ColumnPlan
 	bool identity;                           /* the array may be passed on as it is */
 	size_t child_count;                      /* STRUCT: as the target; ARRAY: 1; MAP: 2 */
 	struct ColumnPlan *children;
+	bool as_dictionary; /* top-level text and binary: the array leaves with a dictionary */
 } ColumnPlan;
 
 /* What a scan reads of one file. */
@@ -495,8 +501,10 @@ typedef struct ScanPlan
 
 /* Resolve the wanted fields in the file's schema.  "partition_values" is a JSON object or null. */
 extern bool scan_plan_create(const DeltaSchema *schema, const DeltaField *wanted, const struct ArrowSchema *file,
-							 const JsonValue *partition_values, const char *timezone, Arena *arena, ScanPlan *out,
-							 IngestError *error) INGEST_MUST_CHECK;
+							 const JsonValue *partition_values, const char *timezone, bool keep_dictionary,
+							 Arena *arena, ScanPlan *out, IngestError *error) INGEST_MUST_CHECK;
+/* Top-level columns of this type leave as dictionary arrays where dictionaries are kept. */
+extern bool delta_leaves_as_dictionary(const DeltaField *field);
 /*
  * Convert rows of the file's array to the table's types.  "take" lists the wanted rows ascending (null: all "count").
  * *source may be emptied (its children moved out).

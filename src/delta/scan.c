@@ -123,6 +123,27 @@ project_field(DeltaScan *scan, const DeltaField *from, const struct ArrowSchema 
 	return true;
 }
 
+/* Text and binary at the top leave as indices into a dictionary, in every file alike. */
+static bool
+add_dictionaries(DeltaScan *scan, IngestError *error)
+{
+	for (size_t i = 0; i < scan->wanted.child_count; i++)
+	{
+		struct ArrowSchema *node = scan->arrow.children[i];
+
+		if (!delta_leaves_as_dictionary(&scan->wanted.children[i]))
+			continue;
+		node->dictionary = arena_alloc(&scan->arena, sizeof(struct ArrowSchema));
+		if (node->dictionary == NULL)
+			return ingest_out_of_memory(error);
+		*node->dictionary = *node;
+		node->dictionary->dictionary = NULL;
+		node->dictionary->metadata = NULL;
+		node->format = "i";
+	}
+	return true;
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
 static bool
@@ -146,7 +167,6 @@ open_parquet(DeltaScan *scan, const DeltaOptions *options, const ParquetInput *i
 
 	if (options != NULL)
 		parquet = options->parquet;
-	parquet.keep_dictionary = false;
 	if (input == NULL)
 	{
 		if (!delta_path_resolve(scan->storage, "", scan->action.path.data, &path, error) ||
@@ -179,8 +199,8 @@ make_plan(DeltaScan *scan, const DeltaOptions *options, IngestError *error)
 					error))
 		return false;
 	return scan_plan_create(scan->schema, &scan->wanted, parquet_schema(scan->file), values,
-							options != NULL ? options->timestamp_partition_timezone : NULL, &scan->arena, &scan->plan,
-							error);
+							options != NULL ? options->timestamp_partition_timezone : NULL,
+							options != NULL && options->parquet.keep_dictionary, &scan->arena, &scan->plan, error);
 }
 
 static bool
@@ -253,6 +273,7 @@ delta_scan_open(Storage *storage, const DeltaOptions *options, DeltaSchema *sche
 	scan->rows = rows;
 	if (!project_field(scan, &schema->root, projection != NULL ? projection : &schema->arrow, &scan->wanted, error) ||
 		!delta_arrow_field(&scan->wanted, &scan->arena, &scan->arrow, error) ||
+		(options != NULL && options->parquet.keep_dictionary && !add_dictionaries(scan, error)) ||
 		!parse_action(scan, action_json, action_length, &scan->action, error))
 	{
 		delta_scan_close(scan);

@@ -31,6 +31,7 @@
 		"amount", "decimal(10,2)") "," FIELD("day", "date") "," TAGS "," PAIR "," LOOKUP
 
 static DeltaCase test;
+static DeltaOptions options;
 
 /* What one scan gave: the row's JSON by physical row number, null where the row did not come. */
 typedef struct Rows
@@ -104,7 +105,7 @@ scan_rows(DeltaSchema *schema, const struct ArrowSchema *projection, const char 
 
 	ingest_error_clear(&test.error);
 	rows.failed =
-		!delta_scan_open(test.storage, NULL, schema, projection, action, strlen(action), old_action,
+		!delta_scan_open(test.storage, &options, schema, projection, action, strlen(action), old_action,
 						 old_action != NULL ? strlen(old_action) : 0, kind, first_row, NULL, &scan, NULL, &test.error);
 	while (!rows.failed)
 	{
@@ -358,6 +359,53 @@ test_projection(void)
 	delta_schema_release(schema);
 }
 
+/* With dictionaries kept every value is the same, and every text column leaves with one, in the file or not. */
+static void
+test_dictionaries(void)
+{
+	DeltaSchema *schema = make_schema(PROTOCOL METADATA_WITH(
+		"t", ALL_FIELDS "," FIELD("p", "string") "," FIELD("q", "binary") "," FIELD("new", "string"), "\"p\",\"q\"",
+		""));
+	uint64_t masked[] = {0, 1, 2, 9, 700};
+	char actions[2][4096];
+	DeltaScan *scan;
+	bool same = true;
+
+	snprintf(actions[0], sizeof(actions[0]), ACTION(",\"partitionValues\":{\"p\":\"v\"}"));
+	snprintf(actions[1], sizeof(actions[1]), ACTION(",\"partitionValues\":{\"p\":\"v\"},%s"), inline_vector(masked, 5));
+	for (int round = 0; round < 2; round++)
+	{
+		Rows plain = scan_rows(schema, NULL, actions[round], NULL, DELTA_ROWS_LIVE, 0, 300);
+		Rows kept;
+
+		options.parquet.keep_dictionary = true;
+		kept = scan_rows(schema, NULL, actions[round], NULL, DELTA_ROWS_LIVE, 0, 300);
+		options.parquet.keep_dictionary = false;
+		for (int i = 0; i < ROW_COUNT; i++)
+			same = same && (plain.json[i] == NULL) == (kept.json[i] == NULL) &&
+				   (plain.json[i] == NULL || strcmp(plain.json[i], kept.json[i]) == 0);
+		ok(same && !kept.failed && kept.count == plain.count && kept.count >= 995,
+		   "the same rows with dictionaries kept: %s", test.error.message);
+		free_rows(&plain);
+		free_rows(&kept);
+	}
+	options.parquet.keep_dictionary = true;
+	ok(delta_scan_open(test.storage, &options, schema, NULL, actions[0], strlen(actions[0]), NULL, 0, DELTA_ROWS_LIVE,
+					   0, NULL, &scan, NULL, &test.error),
+	   "opens");
+	for (int64_t i = 0; i < delta_scan_schema(scan)->n_children; i++)
+	{
+		const struct ArrowSchema *child = delta_scan_schema(scan)->children[i];
+		bool text = strcmp(child->name, "name") == 0 || i >= 9;
+
+		same = same && text == (child->dictionary != NULL && strcmp(child->format, "i") == 0);
+	}
+	ok(same, "text and binary columns leave with a dictionary");
+	delta_scan_close(scan);
+	options.parquet.keep_dictionary = false;
+	delta_schema_release(schema);
+}
+
 static bool
 always_cancelled(void *state)
 {
@@ -412,6 +460,7 @@ main(void)
 	test_columns();
 	test_mapping();
 	test_projection();
+	test_dictionaries();
 	test_failures();
 	case_end(&test);
 	return done_testing();
