@@ -202,6 +202,16 @@ test_rights(void)
 		"\"security.protocol\":\"sasl_ssl\",\"sasl.mechanisms\":\"gssapi\"",
 		"\"sasl.oauthbearer.token.endpoint.url\":\"file:///etc/passwd\"",
 		"\"test.mock.num.brokers\":3",
+		/* names of other versions and other modes: refused by how they are named, whether known or not */
+		"\"offset.store.path\":\"/etc/passwd\"",
+		"\"ssl.truststore.location\":\"/etc/passwd\"",
+		"\"https.ca.location\":\"/etc/passwd\"",
+		"\"sasl.oauthbearer.assertion.file\":\"/etc/passwd\"",
+		"\"sasl.oauthbearer.assertion.private.key.file\":\"/etc/passwd\"",
+		"\"sasl.oauthbearer.assertion.jwt.template.file\":\"/etc/passwd\"",
+		"\"ssl.providers\":\"legacy\"",
+		"\"ssl.engine.id\":\"x\"",
+		"\"some.refresh.cmd\":\"id\"",
 	};
 	char config[512];
 
@@ -221,9 +231,15 @@ test_rights(void)
 static void
 test_secrets(void)
 {
-	static const char *const secret[] = {"sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
-										 "sasl.oauthbearer.client.secret"};
-	static const char *const open[] = {"sasl.username", "topic", "bootstrap.servers", "ssl.ca.pem", "sasl.mechanism"};
+	static const char *const secret[] = {"sasl.password",
+										 "ssl.key.password",
+										 "ssl.key.pem",
+										 "ssl.keystore.password",
+										 "sasl.oauthbearer.client.secret",
+										 "sasl.oauthbearer.assertion.private.key.pem",
+										 "sasl.oauthbearer.assertion.private.key.passphrase"};
+	static const char *const open[] = {"sasl.username", "topic",          "bootstrap.servers",
+									   "ssl.ca.pem",    "sasl.mechanism", "ssl.certificate.pem"};
 
 	for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
 		ok(source_option_is_secret("kafka_input", secret[i]), "%s is a secret", secret[i]);
