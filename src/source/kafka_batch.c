@@ -54,6 +54,16 @@ cut_batch(ChangeBatch *batch, uint32_t rows, uint32_t payloads, uint32_t bad)
 	batch->bad_count = bad;
 }
 
+/* A message of no bytes from which no record came: it is no tombstone, so somebody meant to say something. */
+static bool
+reject_empty(ChangeBatch *batch, const rd_kafka_message_t *message, uint32_t payload, uint32_t rows, uint32_t bad,
+			 IngestError *error)
+{
+	if (message->len > 0 || batch->row_count > rows || batch->bad_count > bad)
+		return true;
+	return batch_add_bad(batch, payload, 1, "22P04", NULL, "the message is empty", error);
+}
+
 static bool
 decode(KafkaReader *reader, const KafkaPartition *partition, const rd_kafka_message_t *message, IngestError *error)
 {
@@ -70,7 +80,8 @@ decode(KafkaReader *reader, const KafkaPartition *partition, const rd_kafka_mess
 	uint32_t index;
 
 	if (batch_add_payload(batch, &payload, &index, error) &&
-		format_decode(reader->decoder, batch->payloads[index].value, index, batch, error))
+		format_decode(reader->decoder, batch->payloads[index].value, index, batch, error) &&
+		reject_empty(batch, message, index, rows, bad, error))
 	{
 		batch->source_bytes += message->len + message->key_len;
 		return true;
