@@ -97,26 +97,14 @@ set_characters(ValueSlot slot, const ColumnTarget *column, bool utf8, Span text,
 
 /* ---- bytes -------------------------------------------------------------------- */
 
-static int
-hex_value(char character)
-{
-	if (character >= '0' && character <= '9')
-		return character - '0';
-	if (character >= 'a' && character <= 'f')
-		return character - 'a' + 10;
-	if (character >= 'A' && character <= 'F')
-		return character - 'A' + 10;
-	return -1;
-}
-
 /* "count" bytes from twice as many digits. */
 static bool
 decode_hex(const char *text, size_t count, unsigned char *out)
 {
 	for (size_t i = 0; i < count; i++)
 	{
-		int high = hex_value(text[2 * i]);
-		int low = hex_value(text[2 * i + 1]);
+		int high = hex_digit_value(text[2 * i]);
+		int low = hex_digit_value(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
@@ -184,7 +172,7 @@ magnitude_from_hex(const char *position, const char *end, uint64_t *magnitude)
 		return false;
 	for (; position < end; position++)
 	{
-		int digit = hex_value(*position);
+		int digit = hex_digit_value(*position);
 
 		if (digit < 0)
 			return false;

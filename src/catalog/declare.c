@@ -194,7 +194,8 @@ declare_one(Oid relid, const TargetTable *target, const DeclarationRoles *roles,
 
 	catalog_check_labels_at_commit(connector_id, NIL);
 	for (int i = 0; i < list_length(declaration->warnings); i++)
-		ereport(WARNING, (errmsg("connector \"%s\": %s", name, (char *) list_nth(declaration->warnings, i))));
+		ereport(WARNING, (errcode(ERRCODE_WARNING),
+						  errmsg("connector \"%s\": %s", name, (char *) list_nth(declaration->warnings, i))));
 	return name;
 }
 
@@ -205,7 +206,7 @@ warn_if_inactive(void)
 	const char *reason = catalog_inactive_reason(&hint);
 
 	if (reason != NULL)
-		ereport(WARNING, (errmsg("connectors are declared, but nothing will run: %s", reason),
+		ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("connectors are declared, but nothing will run: %s", reason),
 						  hint != NULL ? errhint("%s", hint) : 0));
 }
 

@@ -398,7 +398,7 @@ check_persistence(Form_pg_class form)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a temporary table", name),
 						errdetail("A connector's worker is another session and cannot see it.")));
 	if (form->relpersistence == RELPERSISTENCE_UNLOGGED)
-		ereport(WARNING, (errmsg("\"%s\" is an unlogged table", name),
+		ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("\"%s\" is an unlogged table", name),
 						  errdetail("A crash of the server empties it, but the connector goes on where it was.")));
 }
 

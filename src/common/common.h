@@ -152,6 +152,7 @@ typedef struct Span
 } Span;
 
 extern bool span_equals(Span span, const char *text);
+extern int hex_digit_value(char character);                 /* -1: it is none */
 extern bool utf8_is_valid(const char *data, size_t length); /* NUL bytes count as valid */
 
 /* The candidate most like a misspelt word, for hints.  Start with {0}, offer each candidate;
@@ -225,6 +226,9 @@ extern bool json_skip_value(JsonScanner *scanner, Span *raw, IngestError *error)
 /* Decode the escapes of a string token.  The output never is longer than the
  * input: "out" needs raw.length bytes.  A lone surrogate is an error. */
 extern bool json_decode_string(Span raw, char *out, size_t *out_length, IngestError *error) INGEST_MUST_CHECK;
+
+/* The text of a string, number or word, decoded, in the arena with a NUL behind it. */
+extern bool json_token_text(const JsonToken *token, Arena *arena, Span *out, IngestError *error) INGEST_MUST_CHECK;
 
 typedef struct JsonValue JsonValue;
 

@@ -42,19 +42,6 @@ syntax_error(const JsonScanner *scanner, const char *what, IngestError *error)
 					   (size_t) (scanner->position - scanner->start));
 }
 
-/* A hexadecimal digit's value, or -1. */
-static int
-hex_digit(char character)
-{
-	if (character >= '0' && character <= '9')
-		return character - '0';
-	if (character >= 'a' && character <= 'f')
-		return character - 'a' + 10;
-	if (character >= 'A' && character <= 'F')
-		return character - 'A' + 10;
-	return -1;
-}
-
 /* The four digits of a \u escape at "data" (known to be there), or -1. */
 static int
 hex_quad(const char *data)
@@ -63,7 +50,7 @@ hex_quad(const char *data)
 
 	for (int i = 0; i < 4; i++)
 	{
-		int digit = hex_digit(data[i]);
+		int digit = hex_digit_value(data[i]);
 
 		if (digit < 0)
 			return -1;
@@ -437,5 +424,22 @@ json_decode_string(Span raw, char *out, size_t *out_length, IngestError *error)
 		target += written;
 	}
 	*out_length = (size_t) (target - out);
+	return true;
+}
+
+bool
+json_token_text(const JsonToken *token, Arena *arena, Span *out, IngestError *error)
+{
+	char *text = arena_copy(arena, token->raw.data, token->raw.length);
+
+	if (text == NULL)
+		return ingest_out_of_memory(error);
+	out->data = text;
+	out->length = token->raw.length;
+	if (!token->has_escape)
+		return true;
+	if (!json_decode_string(token->raw, text, &out->length, error))
+		return false;
+	text[out->length] = '\0';
 	return true;
 }

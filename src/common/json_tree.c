@@ -33,24 +33,6 @@ typedef struct Item
 
 static bool build_value(Builder *builder, JsonValue **out, IngestError *error);
 
-/* A token's text, decoded, in the arena, with a NUL behind it. */
-static bool
-copy_text(Builder *builder, const JsonToken *token, Span *out, IngestError *error)
-{
-	char *text = arena_copy(builder->arena, token->raw.data, token->raw.length);
-
-	if (text == NULL)
-		return ingest_out_of_memory(error);
-	out->data = text;
-	out->length = token->raw.length;
-	if (!token->has_escape)
-		return true;
-	if (!json_decode_string(token->raw, text, &out->length, error))
-		return false;
-	text[out->length] = '\0';
-	return true;
-}
-
 /* Turn the list of items into the value's array. */
 static bool
 collect_items(Builder *builder, JsonValue *value, Item *first, IngestError *error)
@@ -97,7 +79,7 @@ build_items(Builder *builder, JsonValue *value, IngestError *error)
 		item = arena_alloc_array(builder->arena, 1, sizeof(Item));
 		if (item == NULL)
 			return ingest_out_of_memory(error);
-		if (value->type == JSON_TYPE_OBJECT && !copy_text(builder, &key, &item->key, error))
+		if (value->type == JSON_TYPE_OBJECT && !json_token_text(&key, builder->arena, &item->key, error))
 			return false;
 		if (!build_value(builder, &item->value, error))
 			return false;
@@ -126,7 +108,7 @@ build_value(Builder *builder, JsonValue **out, IngestError *error)
 	value->type = token.type;
 	*out = value;
 	if (token.type != JSON_TYPE_ARRAY && token.type != JSON_TYPE_OBJECT)
-		return copy_text(builder, &token, &value->text, error);
+		return json_token_text(&token, builder->arena, &value->text, error);
 	if (!build_items(builder, value, error))
 		return false;
 	value->text = (Span){begin, (size_t) (builder->scanner.position - begin)};

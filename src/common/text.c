@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Spans and UTF-8.
+ *	  Spans, hexadecimal digits and UTF-8.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +13,18 @@ bool
 span_equals(Span span, const char *text)
 {
 	return span.data != NULL && strlen(text) == span.length && memcmp(span.data, text, span.length) == 0;
+}
+
+int
+hex_digit_value(char character)
+{
+	if (character >= '0' && character <= '9')
+		return character - '0';
+	if (character >= 'a' && character <= 'f')
+		return character - 'a' + 10;
+	if (character >= 'A' && character <= 'F')
+		return character - 'A' + 10;
+	return -1;
 }
 
 /*

@@ -25,24 +25,6 @@
 
 /* ---- scalars ---------------------------------------------------------------------- */
 
-/* The token's text decoded, in the arena with a NUL behind it. */
-static bool
-decode_text(const JsonToken *token, Arena *arena, Span *out, IngestError *error)
-{
-	char *text = arena_copy(arena, token->raw.data, token->raw.length);
-
-	if (text == NULL)
-		return ingest_out_of_memory(error);
-	out->data = text;
-	out->length = token->raw.length;
-	if (!token->has_escape)
-		return true;
-	if (!json_decode_string(token->raw, text, &out->length, error))
-		return false;
-	text[out->length] = '\0';
-	return true;
-}
-
 /* An integer as a number or a string, with zeros behind a point; false: it is something else. */
 static bool
 token_to_int64(const JsonToken *token, int64_t *out)
@@ -82,7 +64,7 @@ read_text(JsonScanner *scanner, const char *name, Arena *arena, Span *out, Inges
 		return true;
 	if (token.type != JSON_TYPE_STRING)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "\"%s\" is not a string", name);
-	return decode_text(&token, arena, out, error);
+	return json_token_text(&token, arena, out, error);
 }
 
 /* The text of the next value, which should be an object; null gives length 0. */
@@ -256,7 +238,7 @@ read_path(JsonScanner *scanner, Arena *arena, FileAction *out, IngestError *erro
 	if (token.type != JSON_TYPE_STRING)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "\"path\" is not a string");
 	out->path_json = token.raw;
-	if (!decode_text(&token, arena, &out->path, error))
+	if (!json_token_text(&token, arena, &out->path, error))
 		return false;
 	if (memchr(out->path.data, '\0', out->path.length) != NULL)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "\"path\" holds a NUL");
@@ -566,7 +548,7 @@ delta_file_fill(DeltaFile *file, const FileAction *action, bool keep_stats, Aren
 		Span text;
 
 		/* statistics that do not decode are none */
-		if (decode_text(&token, arena, &text, error))
+		if (json_token_text(&token, arena, &text, error))
 			file->stats = text.data;
 		else if (error->kind == INGEST_ERROR_OUT_OF_MEMORY)
 			return false;

@@ -143,22 +143,12 @@ static bool
 put_pin(Maker *maker, IngestError *error)
 {
 	SourcePosition *pin = make_pin(maker);
-	SourceEvent *event;
 
 	if (pin == NULL)
 		return ingest_out_of_memory(error);
 	if (!maker->run->probe_only)
 		return event_queue_pin(maker->run->queue, pin, error);
-	/* The short run ends with its pin: nothing waits for the acknowledgement. */
-	event = calloc(1, sizeof(*event));
-	if (event == NULL)
-	{
-		source_position_free(pin);
-		return ingest_out_of_memory(error);
-	}
-	event->kind = SOURCE_EVENT_PIN;
-	event->pin = pin;
-	return event_queue_put(maker->run->queue, event, error);
+	return event_queue_put_pin(maker->run->queue, pin, error);
 }
 
 static bool

@@ -357,7 +357,6 @@ static bool
 put_pin(KafkaReader *reader, IngestError *error)
 {
 	SourcePosition *pin = source_position_create();
-	SourceEvent *event;
 
 	if (pin == NULL || !fill_pin(reader, pin))
 	{
@@ -366,15 +365,7 @@ put_pin(KafkaReader *reader, IngestError *error)
 	}
 	if (!reader->run->probe_only)
 		return event_queue_pin(reader->run->queue, pin, error);
-	event = calloc(1, sizeof(*event));
-	if (event == NULL)
-	{
-		source_position_free(pin);
-		return ingest_out_of_memory(error);
-	}
-	event->kind = SOURCE_EVENT_PIN;
-	event->pin = pin;
-	return event_queue_put(reader->run->queue, event, error);
+	return event_queue_put_pin(reader->run->queue, pin, error);
 }
 
 /* ---- positions that exist no more ------------------------------------------ */

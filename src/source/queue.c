@@ -349,10 +349,9 @@ event_queue_take(EventQueue *queue)
  * stopped meanwhile, or out of memory.
  */
 bool
-event_queue_pin(EventQueue *queue, SourcePosition *pin, IngestError *error)
+event_queue_put_pin(EventQueue *queue, SourcePosition *pin, IngestError *error)
 {
 	SourceEvent *event = new_event(SOURCE_EVENT_PIN, error);
-	bool acknowledged;
 
 	if (event == NULL)
 	{
@@ -360,7 +359,15 @@ event_queue_pin(EventQueue *queue, SourcePosition *pin, IngestError *error)
 		return false;
 	}
 	event->pin = pin;
-	if (!event_queue_put(queue, event, error))
+	return event_queue_put(queue, event, error);
+}
+
+bool
+event_queue_pin(EventQueue *queue, SourcePosition *pin, IngestError *error)
+{
+	bool acknowledged;
+
+	if (!event_queue_put_pin(queue, pin, error))
 		return false;
 
 	pthread_mutex_lock(&queue->lock);

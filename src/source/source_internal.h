@@ -71,6 +71,8 @@ extern bool event_queue_put_batch(EventQueue *queue, ChangeBatch *batch, IngestE
 extern bool event_queue_put_log(EventQueue *queue, SourceLogLevel level, IngestError *error, const char *format, ...)
 	INGEST_PRINTF(4, 5) INGEST_MUST_CHECK;
 extern SourceEvent *event_queue_take(EventQueue *queue);
+/* Put a pin and go on: the short run ends with it, nothing waits for the acknowledgement. */
+extern bool event_queue_put_pin(EventQueue *queue, SourcePosition *pin, IngestError *error) INGEST_MUST_CHECK;
 /* Put the pin and wait until it is acknowledged. */
 extern bool event_queue_pin(EventQueue *queue, SourcePosition *pin, IngestError *error) INGEST_MUST_CHECK;
 extern void event_queue_acknowledge(EventQueue *queue);

@@ -29,18 +29,6 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static int
-hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 size_t
 storage_uri_scheme(const char *uri)
 {
@@ -67,8 +55,8 @@ storage_uri_decode(const char *text, IngestError *error)
 	}
 	while (*text != '\0')
 	{
-		int high = text[0] == '%' ? hex_value(text[1]) : -1;
-		int low = high >= 0 ? hex_value(text[2]) : -1;
+		int high = text[0] == '%' ? hex_digit_value(text[1]) : -1;
+		int low = high >= 0 ? hex_digit_value(text[2]) : -1;
 
 		if (low < 0)
 		{
