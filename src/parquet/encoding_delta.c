@@ -47,6 +47,11 @@ delta_start(DeltaDecoder *decoder, const uint8_t *data, size_t length, IngestErr
 		!read_uleb128(&decoder->position, decoder->end, &decoder->values_left) ||
 		!read_uleb128(&decoder->position, decoder->end, &first))
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "header of the deltas ends early");
+	decoder->last = (uint64_t) zigzag_decode(first);
+	decoder->first = decoder->values_left > 0;
+	/* without a second value there is no block, and writers leave anything in its sizes */
+	if (decoder->values_left <= 1)
+		return true;
 	if (block_size == 0 || block_size > INT32_MAX || miniblocks == 0 || miniblocks > block_size ||
 		block_size % 128 != 0 || block_size % miniblocks != 0 || block_size / miniblocks % 8 != 0)
 		return ingest_fail(error, INGEST_ERROR_CORRUPT, "deltas in blocks of %llu values and %llu miniblocks",
@@ -54,8 +59,6 @@ delta_start(DeltaDecoder *decoder, const uint8_t *data, size_t length, IngestErr
 	decoder->values_per_miniblock = (uint32_t) (block_size / miniblocks);
 	decoder->miniblock_count = (uint32_t) miniblocks;
 	decoder->miniblock = decoder->miniblock_count;
-	decoder->last = (uint64_t) zigzag_decode(first);
-	decoder->first = decoder->values_left > 0;
 	return true;
 }
 

@@ -141,6 +141,8 @@ parse_schema_field(ParquetFile *file, ThriftReader *reader, SchemaNode *node, co
 		case 4:
 			if (!thrift_binary(reader, field->type, &name, error))
 				return false;
+			if (!utf8_is_valid(name.data, name.length) || memchr(name.data, 0, name.length) != NULL)
+				return ingest_fail(error, INGEST_ERROR_CORRUPT, "schema element with a name that is no text");
 			node->name = arena_copy(&file->arena, name.data, name.length);
 			return node->name != NULL || ingest_out_of_memory(error);
 		case 5:
@@ -355,7 +357,8 @@ parse_metadata_pair(ParquetFile *file, ThriftReader *reader, MetadataPair *pair,
 
 		if (field.type == THRIFT_STOP)
 			return true;
-		if (field.id != 1 && field.id != 2)
+		/* values that are no texts, as some writers have them, are nothing that is asked for here */
+		if ((field.id != 1 && field.id != 2) || field.type != THRIFT_BINARY)
 		{
 			if (!thrift_skip(reader, field.type, error))
 				return false;

@@ -145,8 +145,8 @@ uncompressed_prefix(const PageReader *pages, size_t *length, IngestError *error)
 	return true;
 }
 
-static bool
-load_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *error)
+bool
+page_reader_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *error)
 {
 	const PageHeader *header = &pages->header;
 	size_t stored = (size_t) header->compressed_size;
@@ -170,12 +170,4 @@ load_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *
 	*data = pages->buffer;
 	*length = size;
 	return true;
-}
-
-bool
-page_reader_body(PageReader *pages, const uint8_t **data, size_t *length, IngestError *error)
-{
-	if (load_body(pages, data, length, error))
-		return true;
-	return ingest_context(error, "page at offset %llu", (unsigned long long) pages->header_offset);
 }

@@ -324,19 +324,36 @@ parquet_reader_close(ParquetReader *reader)
 
 /* ---- row groups ------------------------------------------------------------------------ */
 
+/* Put a name in front of a path, whole characters only; false where not all of it fits. */
+static bool
+prepend_name(char *path, size_t room, const char *name)
+{
+	size_t used = strlen(path);
+	size_t length = strlen(name);
+	size_t shown = length;
+
+	if (shown + used + 1 >= room)
+		shown = used + 1 < room ? room - used - 2 : 0;
+	while (shown < length && shown > 0 && ((unsigned char) name[shown] & 0xc0) == 0x80)
+		shown--;
+	memmove(path + shown + (used > 0), path, used + 1);
+	memcpy(path, name, shown);
+	if (used > 0)
+		path[shown] = '.';
+	return shown == length;
+}
+
+/* Say where: a long path is cut at its front, lest it takes the room of the cause. */
 static bool
 leaf_context(const ParquetReader *reader, const LeafReader *leaf, IngestError *error)
 {
 	char path[256] = "";
-	const SchemaNode *nodes = reader->file->nodes;
 
 	/* from the leaf up to the root, which has no name of its own */
-	for (const SchemaNode *node = leaf->node; node->parent >= 0; node = &nodes[node->parent])
+	for (const SchemaNode *node = leaf->node; node->parent >= 0; node = &reader->file->nodes[node->parent])
 	{
-		char longer[256];
-
-		snprintf(longer, sizeof(longer), "%.120s%s%.120s", node->name, *path ? "." : "", path);
-		memcpy(path, longer, sizeof(path));
+		if (!prepend_name(path, sizeof(path), node->name))
+			break;
 	}
 	return ingest_context(error, "row group %d, column \"%s\"", reader->row_group, path);
 }

@@ -168,6 +168,17 @@ bad_delta_headers(void)
 		free(page.data);
 	}
 	{
+		Bytes page = {0};
+
+		put_varint(&page, 1);
+		put_varint(&page, 0);
+		put_varint(&page, 1);
+		put_zigzag(&page, -7);
+		ok(read_fixed(&int64_type, 5, &page, 1, 1, out) && out[0] == -7, "a single value needs no block size");
+		ok(!read_fixed(&int64_type, 5, &page, 2, 2, out), "but there is no second one");
+		free(page.data);
+	}
+	{
 		/* 2^60 values that take no bytes: only what is asked for is decoded */
 		Bytes page = {0};
 
