@@ -68,6 +68,11 @@ object_aclcheck(Oid class_oid, Oid object_oid, Oid role, AclMode mode)
 #define COMPAT_WORKER_CONNECTION_FLAGS 0
 #endif
 
+/* ---- settings --------------------------------------------------------------------- */
+
+/* From 17 on whole transactions may be limited in time. */
+#define COMPAT_HAS_TRANSACTION_TIMEOUT (PG_VERSION_NUM >= 170000)
+
 /* ---- wait events ----------------------------------------------------------------- */
 
 /* From 17 on an extension names its own; "name" is a literal, the result is kept by the caller. */

@@ -256,6 +256,7 @@ typedef struct WorkerRun
 	bool attempt_open;
 	bool healthy;  /* recorded */
 	bool troubled; /* recorded: the source cannot go on for now */
+	bool missed;   /* logged: some change of this run found no row */
 
 	/* the transaction that is open between two events (a large Delta version), else false and 0 */
 	bool in_transaction;

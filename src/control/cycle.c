@@ -8,22 +8,31 @@
  * connector for ZOMBIE_MS only; then another one may start beside it, and the epoch keeps the old one
  * from writing.
  *
+ * A user's open transaction may hold the lock on a connector's rows for as long as it likes.  It must not hold
+ * up the others, so every step that writes is tried in a subtransaction of its own with a short
+ * lock_timeout; what had to be left out is tried again in the next cycle.
+ *
  * Memory: copies in the current context; what is remembered of connectors lives as long as the process.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "control/control.h"
 #include "control/control_internal.h"
 #include "control/cycle.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #define ZOMBIE_MS 10000
+#define LOCK_PATIENCE "100ms"
+#define LOCK_CYCLE_MS 1000
 
 static HTAB *connector_memory = NULL;
 
@@ -53,7 +62,7 @@ cycle_read_slots(Cycle *cycle)
 
 		if (slot->phase == SLOT_FREE || slot->kind == SLOT_SUPERVISOR || slot->database != MyDatabaseId)
 			continue;
-		seen = palloc(sizeof(SeenSlot));
+		seen = palloc0(sizeof(SeenSlot));
 		seen->index = i;
 		seen->slot = slot;
 		cycle->slots = lappend(cycle->slots, seen);
@@ -142,4 +151,60 @@ cycle_retry_time(int failures)
 	for (int i = 0; i < failures && pause < control_max_retry_interval; i++)
 		pause *= 2;
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Min(pause, control_max_retry_interval));
+}
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+static bool
+is_lock_error(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/* Undo what a step has done; errors other than missing locks go on their way. */
+static void
+undo_step(Cycle *cycle, int action_count, MemoryContext context, ResourceOwner owner)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (!is_lock_error(error))
+		ReThrowError(error);
+	FreeErrorData(error);
+	cycle->actions = list_truncate(cycle->actions, action_count);
+	cycle_look_again_at(cycle, TimestampTzPlusMilliseconds(cycle->now, LOCK_CYCLE_MS));
+}
+
+bool
+cycle_try(Cycle *cycle, CycleStep step, void *subject)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int action_count = list_length(cycle->actions);
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+								 false);
+		step(cycle, subject);
+		(void) set_config_option("lock_timeout", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		done = true;
+	}
+	PG_CATCH();
+	{
+		undo_step(cycle, action_count, context, owner);
+	}
+	PG_END_TRY();
+	return done;
 }

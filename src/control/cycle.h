@@ -16,6 +16,7 @@
 typedef struct SeenSlot
 {
 	int index;
+	bool harvested;    /* ENDED: its report is recorded, or of no use */
 	ProcessSlot *slot; /* without "live" */
 } SeenSlot;
 
@@ -72,6 +73,12 @@ extern SeenSlot *cycle_find_slot(const Cycle *cycle, int64 connector_id);
 /* What is remembered of a connector; made where there is nothing yet.  Lives as long as the process. */
 extern ConnectorMemory *cycle_remember(int64 connector_id);
 extern void cycle_forget_undeclared(const Cycle *cycle);
+/*
+ * Do one step in a subtransaction.  False where it would have to wait for a lock that somebody else holds: then it is
+ * undone, with the actions it has noted, and the next cycle comes soon.
+ */
+typedef void (*CycleStep)(Cycle *cycle, void *subject);
+extern bool cycle_try(Cycle *cycle, CycleStep step, void *subject);
 /* When to try again after so many failures in a row. */
 extern TimestampTz cycle_retry_time(int failures);
 

@@ -200,13 +200,33 @@ is_healed(Cycle *cycle, CatalogConnector *connector)
 	return true;
 }
 
-static void
-decide(Cycle *cycle, CatalogConnector *connector)
+/* Its last process has said something that could not be recorded yet. */
+static bool
+is_unharvested(const Cycle *cycle, int64 connector_id)
 {
+	ListCell *cell;
+
+	foreach (cell, cycle->slots)
+	{
+		const SeenSlot *seen = lfirst(cell);
+
+		if (seen->slot->connector_id == connector_id && seen->slot->phase == SLOT_ENDED && !seen->harvested)
+			return true;
+	}
+	return false;
+}
+
+/* A step of the cycle; "subject" is the connector. */
+static void
+decide(Cycle *cycle, void *subject)
+{
+	CatalogConnector *connector = subject;
 	SeenSlot *seen = cycle_find_slot(cycle, connector->connector_id);
 	bool ended = connector->state == CONNECTOR_FAILED || connector->state == CONNECTOR_FINISHED;
 	bool held = connector->paused || !connector->released;
 
+	if (is_unharvested(cycle, connector->connector_id))
+		return;
 	if (seen != NULL)
 	{
 		bool probe = seen->slot->kind == SLOT_PROBE;
@@ -271,6 +291,6 @@ cycle_decide(Cycle *cycle)
 		cycle->connectors = catalog_list_connectors();
 	list_sort(cycle->connectors, compare_connectors);
 	foreach (cell, cycle->connectors)
-		decide(cycle, lfirst(cell));
+		(void) cycle_try(cycle, decide, lfirst(cell));
 	stop_undeclared(cycle);
 }

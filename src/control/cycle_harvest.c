@@ -72,9 +72,11 @@ record_probe_failure(const CatalogConnector *connector, const SlotReport *report
 	}
 }
 
+/* A step of the cycle; "subject" is the slot. */
 static void
-harvest(Cycle *cycle, const ProcessSlot *ended)
+harvest(Cycle *cycle, void *subject)
 {
+	const ProcessSlot *ended = subject;
 	const CatalogConnector *connector = cycle_find_connector(cycle, ended->connector_id);
 	SlotReport report = ended->report;
 	ConnectorMemory *memory;
@@ -118,8 +120,8 @@ cycle_harvest(Cycle *cycle)
 
 		if (seen->slot->phase != SLOT_ENDED)
 			continue;
-		harvest(cycle, seen->slot);
-		any = true;
+		seen->harvested = cycle_try(cycle, harvest, seen->slot);
+		any |= seen->harvested;
 	}
 	return any;
 }
@@ -134,7 +136,7 @@ cycle_free_harvested(const Cycle *cycle)
 	{
 		SeenSlot *seen = lfirst(cell);
 
-		if (seen->slot->phase == SLOT_ENDED)
+		if (seen->harvested)
 			control_free_slot(seen->index, seen->slot->generation);
 	}
 }

@@ -82,6 +82,9 @@ settle_session(const ProcessSlot *slot)
 	set_option("statement_timeout", "0");
 	set_option("lock_timeout", "0");
 	set_option("idle_in_transaction_session_timeout", "0");
+	if (COMPAT_HAS_TRANSACTION_TIMEOUT)
+		set_option("transaction_timeout", "0");
+	set_option("array_nulls", "on");
 	set_option("max_parallel_workers_per_gather", "0");
 	set_option("client_min_messages", "error");
 	set_option("synchronous_commit", synchronous_commit_value());

@@ -85,6 +85,16 @@ start(Cycle *cycle, const Action *action)
 	return true;
 }
 
+/* A step; "subject" is the action that could not be done. */
+static void
+set_queued(Cycle *cycle, void *subject)
+{
+	const Action *action = subject;
+
+	(void) cycle;
+	cycle_set_state(action->connector, CONNECTOR_QUEUED);
+}
+
 static void
 act(Cycle *cycle)
 {
@@ -106,13 +116,32 @@ act(Cycle *cycle)
 	if (queued == NIL)
 		return;
 	control_begin_transaction("queueing connectors");
+	MemoryContextSwitchTo(cycle_context);
 	if (catalog_lock_extension())
 		foreach (cell, queued)
-			cycle_set_state(((Action *) lfirst(cell))->connector, CONNECTOR_QUEUED);
+			(void) cycle_try(cycle, set_queued, lfirst(cell));
 	control_commit();
 }
 
 /* ---- the cycle ------------------------------------------------------------------------------------ */
+
+static void
+open_gates(Cycle *cycle, void *subject)
+{
+	(void) cycle;
+	(void) subject;
+	if (catalog_open_gates() > 0)
+		ForceSyncCommit();
+}
+
+static void
+trim(Cycle *cycle, void *subject)
+{
+	(void) subject;
+	catalog_trim();
+	cycle_forget_undeclared(cycle);
+	trimmed_at = cycle->now;
+}
 
 /* The catalog's part, in one transaction; false: the extension is gone. */
 static bool
@@ -125,15 +154,10 @@ consult_catalog(Cycle *cycle)
 		control_abort();
 		return false;
 	}
-	if (catalog_open_gates() > 0)
-		ForceSyncCommit();
+	(void) cycle_try(cycle, open_gates, NULL);
 	cycle_decide(cycle);
 	if (TimestampDifferenceExceeds(trimmed_at, cycle->now, TRIM_MS))
-	{
-		catalog_trim();
-		cycle_forget_undeclared(cycle);
-		trimmed_at = cycle->now;
-	}
+		(void) cycle_try(cycle, trim, NULL);
 	control_commit();
 	return true;
 }

@@ -6,8 +6,8 @@
  * All news travel by latch; what is new is looked up in the catalog or in shared memory by
  * whoever wakes, so that a wake-up may come twice or be merged with another.
  *
- *	  a declaration, CREATE or DROP EXTENSION commits	--> supervisor of the database, or the
- *															launcher when there is none
+ *	  a declaration, the end of a backfill, CREATE or	--> supervisor of the database, or the
+ *	  DROP EXTENSION commits								launcher when there is none
  *	  CREATE, DROP, ALTER DATABASE ends					--> launcher
  *	  a worker or probe leaves							--> every supervisor (a slot is free)
  *	  a supervisor leaves								--> launcher

@@ -183,8 +183,21 @@ commit_batch(WorkerRun *run, bool completes)
 	note_settled(run);
 	live_phase(run->slot, run->phase != NULL ? run->phase : "");
 	live_committed(run->slot, run->open_rows, run->open_bytes);
-	if (completes)
-		control_wake_database(MyDatabaseId);
+}
+
+/* Changes without effect are no error, because a source may well begin in the middle; but once a run it is said. */
+static void
+tell_missed(WorkerRun *run, const ApplyResult *result)
+{
+	if (run->missed || result->updates_unmatched + result->deletes_unmatched == 0)
+		return;
+	run->missed = true;
+	ereport(LOG,
+			(errmsg("connector \"%s\": " INT64_FORMAT " updates and " INT64_FORMAT " deletes of a batch found no row",
+					run->declaration->name, result->updates_unmatched, result->deletes_unmatched),
+			 errhint("Columns updates_unmatched and deletes_unmatched of feldera.connectors count them; later ones of "
+					 "this run are not logged."),
+			 errhidecontext(true)));
 }
 
 /* Apply and move the position inside the open transaction; false: fenced. */
@@ -199,7 +212,10 @@ write_batch(WorkerRun *run, ChangeBatch *batch)
 	apply_batch(run->target, batch, run->declaration->reject_all, &result);
 	mine = catalog_advance(run->declaration->connector_id, run->declaration->epoch, batch, &result);
 	if (mine)
+	{
 		move_to_phase(run, phase_of_batch(run, batch));
+		tell_missed(run, &result);
+	}
 	run->open_rows += result.rows_inserted + result.rows_updated + result.rows_deleted;
 	run->open_bytes += (int64) batch->source_bytes;
 	MemoryContextSwitchTo(old);
@@ -267,7 +283,6 @@ finish(WorkerRun *run)
 	ForceSyncCommit();
 	control_commit();
 	note_settled(run);
-	control_wake_database(MyDatabaseId);
 	return RUN_FINISHED;
 }
 

@@ -55,7 +55,7 @@ unlike(FelderaIngest->log_text($node), qr/CONTEXT/, 'and without noise');
 
 # statistics reach the server although a background worker has no end of statement
 FelderaIngest->wait_until($node, 'postgres',
-	"SELECT n_tup_ins >= 1500 FROM pg_stat_user_tables WHERE relname = 'first'", 'rows are counted in pg_stat_user_tables');
+	"SELECT n_tup_ins >= 500 FROM pg_stat_user_tables WHERE relname = 'second'", 'rows are counted in pg_stat_user_tables');
 
 # figures of another database are not shown
 $node->safe_psql('postgres', 'CREATE DATABASE other');
