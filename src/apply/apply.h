@@ -37,7 +37,8 @@ typedef struct ApplyResult
 	int64 rows_inserted; /* applied inserts (upserts count once a record) */
 	int64 rows_deleted;
 	int64 rows_updated;
-	int64 deletes_unmatched;
+	int64 deletes_unmatched; /* of a table without key */
+	int64 updates_unmatched; /* found no row with their key; several of one key in a batch count once */
 	int rejected_count;
 	RejectedRecord *rejected;
 } ApplyResult;

@@ -109,7 +109,8 @@ typedef struct ApplyRun
 	int change_count;
 	Change *changes;
 	List *deferred_constraints; /* RangeVars; see bisect.c */
-	int64 unmatched;            /* of the attempt that is under way */
+	int64 unmatched;            /* deletes that found nothing, in the attempt that is under way */
+	int64 updates_unmatched;    /* the same of updates */
 	int rejected_capacity;
 	List *rejected_rows;   /* of the rejected records that are rows, in the order of the list */
 	FailureTally tally[3]; /* by ChangeKind */
@@ -146,7 +147,7 @@ extern void collapse_batch(ApplyRun *run);
 /* ---- statements.c ------------------------------------------------------------------ */
 
 /* Run "count" changes against the target: deletes, then inserts, then updates.  Needs a subtransaction of its own,
- * because whatever the statements raise is raised.  Sets run->unmatched. */
+ * because whatever the statements raise is raised.  Adds to run->unmatched and run->updates_unmatched. */
 extern void statements_apply(ApplyRun *run, const Change *changes, int count);
 
 /* Drop the plans that are good for one batch only. */
@@ -164,7 +165,7 @@ extern ErrorData *subtransaction_run(ApplyRun *run, SubtransactionBody body, voi
 /* Apply all changes of the run, and reject the records that the table refuses. */
 extern void bisect_apply(ApplyRun *run);
 
-/* Count the records of changes that are done; run->unmatched of them are deletes that found nothing. */
+/* Count the records of changes that are done; run->unmatched and run->updates_unmatched of them found nothing. */
 extern void count_accepted(ApplyRun *run, const Change *changes, int count);
 
 /* Subtransactions since the process started, for tests. */

@@ -109,6 +109,7 @@ attempt_changes(ApplyRun *run, const Change *changes, int count)
 	ErrorData *error;
 
 	run->unmatched = 0;
+	run->updates_unmatched = 0;
 	error = subtransaction_run(run, attempt_body, &attempt);
 	MemoryContextReset(run->scratch);
 	return error;
@@ -130,9 +131,10 @@ count_accepted(ApplyRun *run, const Change *changes, int count)
 	for (int kind = 0; kind < (int) lengthof(accepted); kind++)
 		run->tally[kind].accepted += accepted[kind];
 	run->result->rows_inserted += accepted[CHANGE_INSERT];
-	run->result->rows_updated += accepted[CHANGE_UPDATE];
+	run->result->rows_updated += accepted[CHANGE_UPDATE] - run->updates_unmatched;
 	run->result->rows_deleted += accepted[CHANGE_DELETE] - run->unmatched;
 	run->result->deletes_unmatched += run->unmatched;
+	run->result->updates_unmatched += run->updates_unmatched;
 }
 
 /* ---- the culprit ----------------------------------------------------------------------- */

@@ -184,6 +184,7 @@ drop_nothings(ApplyRun *run)
 	int kept = 0;
 
 	run->unmatched = 0;
+	run->updates_unmatched = 0;
 	for (int i = 0; i < run->change_count; i++)
 	{
 		if (run->changes[i].nothing)

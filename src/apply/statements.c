@@ -466,8 +466,8 @@ change_values(const ApplyRun *run, const Change *change, const Statement *statem
 	}
 }
 
-/* All changes of one kind in one statement of "kind". */
-static void
+/* All changes of one kind in one statement of "kind".  Returns how many of them touched no row. */
+static int64
 apply_kind(ApplyRun *run, const Change *changes, int count, ChangeKind change_kind, StatementKind kind,
 		   const int *columns, int column_count)
 {
@@ -475,6 +475,7 @@ apply_kind(ApplyRun *run, const Change *changes, int count, ChangeKind change_ki
 	Datum *values = palloc(sizeof(Datum) * (column_count + 1));
 	bool *nulls = palloc(sizeof(bool) * (column_count + 1));
 	Tuplestorestate *store = store_begin();
+	int64 touched;
 	int stored = 0;
 
 	for (int i = 0; i < count; i++)
@@ -485,7 +486,8 @@ apply_kind(ApplyRun *run, const Change *changes, int count, ChangeKind change_ki
 		tuplestore_putvalues(store, statement->descriptor, values, nulls);
 		stored++;
 	}
-	statement_run(run->target, statement, store, stored);
+	touched = (int64) statement_run(run->target, statement, store, stored);
+	return Max(stored - touched, 0);
 }
 
 /* Deletes without key, those with or those without NULLs. */
@@ -562,7 +564,8 @@ apply_same_updates(ApplyRun *run, const Change *updates, bool *done, int count, 
 		alike[alike_count++] = updates[i];
 	}
 	if (anything_to_set)
-		apply_kind(run, alike, alike_count, CHANGE_UPDATE, STATEMENT_UPDATE, columns, column_count);
+		run->updates_unmatched +=
+			apply_kind(run, alike, alike_count, CHANGE_UPDATE, STATEMENT_UPDATE, columns, column_count);
 	pfree(alike);
 }
 
@@ -590,16 +593,16 @@ statements_apply(ApplyRun *run, const Change *changes, int count)
 	for (int i = 0; i < count; i++)
 		counts[changes[i].kind]++;
 	if (counts[CHANGE_DELETE] > 0 && has_key)
-		apply_kind(run, changes, count, CHANGE_DELETE, STATEMENT_DELETE_KEY, run->target->key_columns,
-				   run->target->key_count);
+		(void) apply_kind(run, changes, count, CHANGE_DELETE, STATEMENT_DELETE_KEY, run->target->key_columns,
+						  run->target->key_count);
 	else if (counts[CHANGE_DELETE] > 0)
 	{
 		apply_row_deletes(run, changes, count, STATEMENT_DELETE_ROW);
 		apply_row_deletes(run, changes, count, STATEMENT_DELETE_NULL_ROW);
 	}
 	if (counts[CHANGE_INSERT] > 0)
-		apply_kind(run, changes, count, CHANGE_INSERT, has_key ? STATEMENT_UPSERT : STATEMENT_INSERT, run->provided,
-				   run->provided_count);
+		(void) apply_kind(run, changes, count, CHANGE_INSERT, has_key ? STATEMENT_UPSERT : STATEMENT_INSERT,
+						  run->provided, run->provided_count);
 	if (counts[CHANGE_UPDATE] > 0)
 		apply_updates(run, changes, count, counts[CHANGE_UPDATE]);
 }

@@ -38,6 +38,7 @@ typedef struct Counters
 	int64 rows_updated;
 	int64 rows_deleted;
 	int64 deletes_unmatched;
+	int64 updates_unmatched;
 	int64 rows_rejected;
 } Counters;
 
@@ -64,6 +65,7 @@ hold_counters(const ChangeBatch *batch, const ApplyResult *result)
 	held.rows_updated += result->rows_updated;
 	held.rows_deleted += result->rows_deleted;
 	held.deletes_unmatched += result->deletes_unmatched;
+	held.updates_unmatched += result->updates_unmatched;
 	held.rows_rejected += result->rejected_count;
 }
 
@@ -76,17 +78,20 @@ write_counters(int64 connector_id, int64 epoch, bool completes_backfill)
 			   "bytes_processed = bytes_processed + $4, rows_inserted = rows_inserted + $5, "
 			   "rows_updated = rows_updated + $6, rows_deleted = rows_deleted + $7, "
 			   "deletes_unmatched = deletes_unmatched + $8, rows_rejected = rows_rejected + $9, "
+			   "updates_unmatched = updates_unmatched + $11, "
 			   "last_commit_at = clock_timestamp(), attempt_open = false, crash_marks = 0, "
 			   "backfill_completed_at = CASE WHEN $10 THEN coalesce(backfill_completed_at, clock_timestamp()) "
 			   "ELSE backfill_completed_at END WHERE connector_id = $1 AND epoch = $2",
-		.argument_count = 10,
-		.argument_types = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BOOLOID},
+		.argument_count = 11,
+		.argument_types = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BOOLOID,
+						   INT8OID},
 	};
-	Datum values[10] = {Int64GetDatum(connector_id),        Int64GetDatum(epoch),
-						Int64GetDatum(held.rows_processed), Int64GetDatum(held.bytes_processed),
-						Int64GetDatum(held.rows_inserted),  Int64GetDatum(held.rows_updated),
-						Int64GetDatum(held.rows_deleted),   Int64GetDatum(held.deletes_unmatched),
-						Int64GetDatum(held.rows_rejected),  BoolGetDatum(completes_backfill)};
+	Datum values[11] = {Int64GetDatum(connector_id),          Int64GetDatum(epoch),
+						Int64GetDatum(held.rows_processed),   Int64GetDatum(held.bytes_processed),
+						Int64GetDatum(held.rows_inserted),    Int64GetDatum(held.rows_updated),
+						Int64GetDatum(held.rows_deleted),     Int64GetDatum(held.deletes_unmatched),
+						Int64GetDatum(held.rows_rejected),    BoolGetDatum(completes_backfill),
+						Int64GetDatum(held.updates_unmatched)};
 
 	advance_forget_counters();
 	return catalog_execute(&query, values, NULL) == 1;

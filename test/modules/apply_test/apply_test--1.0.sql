@@ -7,7 +7,7 @@ CREATE SCHEMA apply_test;
 CREATE FUNCTION apply_test.run(target regclass, changes text, reject_all boolean DEFAULT false,
 	set_difference boolean DEFAULT false, provide text[] DEFAULT '{}',
 	OUT inserted bigint, OUT deleted bigint, OUT updated bigint, OUT unmatched bigint, OUT rejected text[],
-	OUT subtransactions bigint, OUT reopened boolean)
+	OUT subtransactions bigint, OUT reopened boolean, OUT updates_unmatched bigint)
 AS 'MODULE_PATHNAME', 'apply_test_run' LANGUAGE C;
 
 -- How the target is described to the threads.

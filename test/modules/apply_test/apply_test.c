@@ -194,8 +194,8 @@ apply_test_run(PG_FUNCTION_ARGS)
 	ChangeBatch *batch = batch_from_json(apply_target_table(target), PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(4));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	int64 subtransactions = apply_subtransactions;
-	Datum values[7];
-	bool nulls[7] = {false};
+	Datum values[8];
+	bool nulls[8] = {false};
 
 	callback->func = free_batch;
 	callback->arg = batch;
@@ -212,6 +212,7 @@ apply_test_run(PG_FUNCTION_ARGS)
 	values[4] = PointerGetDatum(rejected_array(&result));
 	values[5] = Int64GetDatum(apply_subtransactions - subtransactions);
 	values[6] = BoolGetDatum(reopened);
+	values[7] = Int64GetDatum(result.updates_unmatched);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
 
