@@ -200,21 +200,6 @@ tell_missed(WorkerRun *run, const ApplyResult *result)
 			 errhidecontext(true)));
 }
 
-/* Changes without effect are no error, because a source may well begin in the middle; but once a run it is said. */
-static void
-tell_missed(WorkerRun *run, const ApplyResult *result)
-{
-	if (run->missed || result->updates_unmatched + result->deletes_unmatched == 0)
-		return;
-	run->missed = true;
-	ereport(LOG,
-			(errmsg("connector \"%s\": " INT64_FORMAT " updates and " INT64_FORMAT " deletes of a batch found no row",
-					run->declaration->name, result->updates_unmatched, result->deletes_unmatched),
-			 errhint("Columns updates_unmatched and deletes_unmatched of feldera.connectors count them; later ones of "
-					 "this run are not logged."),
-			 errhidecontext(true)));
-}
-
 /* Apply and move the position inside the open transaction; false: fenced. */
 static bool
 write_batch(WorkerRun *run, ChangeBatch *batch)
