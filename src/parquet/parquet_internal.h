@@ -6,15 +6,18 @@
  * From the bottom up:
  *
  *	thrift		the compact protocol, bounded
- *	footer		FileMetaData, row groups, column chunks, page headers
- *	schema		the file's tree -> fields with levels -> ArrowSchema
+ *	footer*		FileMetaData; its schema elements; column chunks and page headers
+ *	types		a leaf's annotations -> what it is in Arrow, and the conversion
+ *	schema		the tree of elements -> fields with levels -> ArrowSchema
  *	codec		one compressed run of bytes -> its exact decompressed size
+ *	bit_unpack, kernels		the loops that run for each value
  *	levels		RLE/bit-packed hybrid, repetition and definition levels
- *	encoding_*	the bytes of a page -> values
+ *	encoding*	the bytes of a page -> values
  *	ranges		which bytes of a row group are read together
  *	chunk		a column chunk in windows of bounded size
  *	page		the next page of a chunk: header, checksum, decompression
- *	column		one leaf: pages -> levels and values of some rows
+ *	column*		one leaf: pages -> levels and values of some rows (leaf_batch)
+ *	arrow_build	structs that release themselves
  *	assemble	leaves -> Arrow arrays
  *	reader		the door
  *
@@ -187,6 +190,14 @@ typedef struct ThriftField
 } ThriftField;
 
 extern void thrift_init(ThriftReader *reader, const void *data, size_t length);
+/* Reads or skips the value of one field. */
+typedef bool (*ThriftVisit)(ThriftReader *reader, const ThriftField *field, void *state, IngestError *error);
+
+/* Walk over a struct that starts here: one call for each field. */
+extern bool thrift_struct(ThriftReader *reader, ThriftVisit visit, void *state, IngestError *error) INGEST_MUST_CHECK;
+/* The same for a field's or an element's value, whose wire type must be that of a struct. */
+extern bool thrift_struct_value(ThriftReader *reader, uint8_t type, ThriftVisit visit, void *state,
+								IngestError *error) INGEST_MUST_CHECK;
 /* The next field of a struct; type THRIFT_STOP at its end. */
 extern bool thrift_next_field(ThriftReader *reader, ThriftField *field, IngestError *error) INGEST_MUST_CHECK;
 extern bool thrift_skip(ThriftReader *reader, uint8_t type, IngestError *error) INGEST_MUST_CHECK;
@@ -198,8 +209,6 @@ extern bool thrift_binary(ThriftReader *reader, uint8_t type, Span *out, IngestE
 /* The header of a list; its count never exceeds the bytes left. */
 extern bool thrift_list(ThriftReader *reader, uint8_t type, uint8_t *element_type, uint32_t *count,
 						IngestError *error) INGEST_MUST_CHECK;
-/* The caller is about to read a struct: checks the wire type. */
-extern bool thrift_expect_struct(ThriftReader *reader, uint8_t type, IngestError *error) INGEST_MUST_CHECK;
 
 /* ---- the file's schema ------------------------------------------------------- */
 
@@ -313,7 +322,6 @@ typedef struct RowGroup
 
 typedef struct ColumnChunk
 {
-	bool present; /* was asked for */
 	PhysicalType type;
 	ParquetCodec codec;
 	int64_t value_count;
@@ -350,6 +358,10 @@ struct ParquetFile
 	struct ArrowSchema schema;
 };
 
+extern bool
+footer_parse_physical_type(ThriftReader *reader, uint8_t type, PhysicalType *out, IngestError *error) INGEST_MUST_CHECK;
+extern bool
+footer_parse_schema(ParquetFile *file, ThriftReader *reader, uint8_t type, IngestError *error) INGEST_MUST_CHECK;
 extern bool footer_read(ParquetFile *file, IngestError *error) INGEST_MUST_CHECK;
 /* The chunks of a row group whose leaf ordinals stand in "leaves" (ascending), in that order. */
 extern bool footer_read_chunks(const ParquetFile *file, int row_group, const int32_t *leaves, int32_t leaf_count,
@@ -366,7 +378,6 @@ typedef struct PageHeader
 	int32_t encoding;
 	int32_t definition_encoding;
 	int32_t repetition_encoding;
-	int32_t row_count; /* v2 only, else -1 */
 	int32_t definition_length;
 	int32_t repetition_length;
 	bool is_compressed;

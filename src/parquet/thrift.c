@@ -158,19 +158,9 @@ skip_collection(ThriftReader *reader, uint8_t type, int depth, IngestError *erro
 }
 
 static bool
-skip_struct(ThriftReader *reader, int depth, IngestError *error)
+skip_field(ThriftReader *reader, const ThriftField *field, void *state, IngestError *error)
 {
-	ThriftField field = {0};
-
-	for (;;)
-	{
-		if (!thrift_next_field(reader, &field, error))
-			return false;
-		if (field.type == THRIFT_STOP)
-			return true;
-		if (!skip_value(reader, field.type, false, depth + 1, error))
-			return false;
-	}
+	return skip_value(reader, field->type, false, *(int *) state + 1, error);
 }
 
 static bool
@@ -201,7 +191,7 @@ skip_value(ThriftReader *reader, uint8_t type, bool in_collection, int depth, In
 		case THRIFT_MAP:
 			return skip_map(reader, depth, error);
 		case THRIFT_STRUCT:
-			return skip_struct(reader, depth, error);
+			return thrift_struct(reader, skip_field, &depth, error);
 		case THRIFT_UUID:
 			return skip_bytes(reader, 16, error);
 		default:
@@ -275,7 +265,25 @@ thrift_binary(ThriftReader *reader, uint8_t type, Span *out, IngestError *error)
 }
 
 bool
-thrift_expect_struct(ThriftReader *reader, uint8_t type, IngestError *error)
+thrift_struct(ThriftReader *reader, ThriftVisit visit, void *state, IngestError *error)
 {
-	return type == THRIFT_STRUCT || wrong_type(reader, "a struct", type, error);
+	ThriftField field = {0};
+
+	for (;;)
+	{
+		if (!thrift_next_field(reader, &field, error))
+			return false;
+		if (field.type == THRIFT_STOP)
+			return true;
+		if (!visit(reader, &field, state, error))
+			return false;
+	}
+}
+
+bool
+thrift_struct_value(ThriftReader *reader, uint8_t type, ThriftVisit visit, void *state, IngestError *error)
+{
+	if (type != THRIFT_STRUCT)
+		return wrong_type(reader, "a struct", type, error);
+	return thrift_struct(reader, visit, state, error);
 }
