@@ -391,19 +391,20 @@ set_probed(int64 connector_id)
 	(void) catalog_execute(&query, values, NULL);
 }
 
-/* Which transport's numbers a pin holds is the connector's transport, not what happens to be filled. */
+/* Which transport's numbers a pin holds is the connector's transport, not what happens to be filled.  The connector's row
+ * is locked, because everybody locks it before the progress row, and a pin may write both; null: it is gone. */
 static char *
-read_transport(int64 connector_id)
+lock_transport(int64 connector_id)
 {
 	static CatalogQuery query = {
-		.sql = "SELECT transport FROM feldera.connector WHERE connector_id = $1",
+		.sql = "SELECT transport FROM feldera.connector WHERE connector_id = $1 FOR NO KEY UPDATE",
 		.argument_count = 1,
 		.argument_types = {INT8OID},
 	};
 	Datum values[1] = {Int64GetDatum(connector_id)};
 
 	if (catalog_execute(&query, values, NULL) == 0)
-		return pstrdup("");
+		return NULL;
 	return catalog_column_text(0, 1, CurrentMemoryContext);
 }
 
@@ -411,14 +412,14 @@ bool
 catalog_store_pin(int64 connector_id, int64 epoch, const SourcePosition *pin, bool probe)
 {
 	CatalogSession session;
+	char *transport;
 	bool mine;
 
 	catalog_session_begin(&session);
-	mine = pin_progress(connector_id, epoch, pin);
+	transport = lock_transport(connector_id);
+	mine = transport != NULL && pin_progress(connector_id, epoch, pin);
 	if (mine)
 	{
-		char *transport = read_transport(connector_id);
-
 		for (size_t i = 0; i < pin->partition_count; i++)
 			pin_partition(connector_id, &pin->partitions[i]);
 		if (pin->pinned && strcmp(transport, "delta_table_input") == 0)
