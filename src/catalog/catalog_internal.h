@@ -153,7 +153,7 @@ typedef struct ConnectorRow
 	Jsonb *config;
 } ConnectorRow;
 
-/* Find by full name, lock the row, check that the session's user may order it about. In the caller's context. */
+/* Find by full name, lock its rows (connector, progress), check that the session's user may order it about. In the caller's context. */
 extern ConnectorRow *connector_find(CatalogSession *session, const char *name);
 /* Inside a session: no worker that runs now can commit any more. */
 extern void connector_fence(int64 connector_id);

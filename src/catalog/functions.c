@@ -9,8 +9,8 @@
  * and not when the supervisor gets there.
  *
  * Pause, reset and set_offset take the next epoch: once they commit, a worker that still runs can
- * commit no more.  Taking it waits for the worker's transaction in flight, if it already
- * holds the progress row.
+ * commit no more.  The progress row is locked with the connector's, and behind it: that waits for the worker's
+ * transaction in flight, if it already holds the row, and whatever that commits (a position) is seen.
  *
  *-------------------------------------------------------------------------
  */
@@ -72,7 +72,7 @@ connector_find(CatalogSession *session, const char *name)
 		.sql = "SELECT c.connector_id, c.name, c.relid, c.transport, c.owner, c.paused, c.released_at IS NOT NULL, "
 			   "p.started_at IS NOT NULL, p.pinned_at IS NOT NULL, c.labels, c.start_after, s.state, c.config "
 			   "FROM feldera.connector c JOIN feldera.progress p USING (connector_id) "
-			   "JOIN feldera.status s USING (connector_id) WHERE c.name = $1 FOR UPDATE OF c",
+			   "JOIN feldera.status s USING (connector_id) WHERE c.name = $1 FOR UPDATE OF c, p",
 		.argument_count = 1,
 		.argument_types = {TEXTOID},
 	};
