@@ -7,6 +7,10 @@
  * before the source is opened.  From then on no older worker can commit: it finds another epoch
  * in the progress row.  pause, alter, reset and set_offset take the next epoch as well.
  *
+ * The connector's row is locked before the progress row, as everywhere.  A run that begins while a pause is open
+ * waits there and sees the pause when it has committed; were the UPDATE of the progress row the first to wait, it
+ * would read that row again, but the flags beside it as they were before.
+ *
  * The attempt mark says "began, neither committed nor ended yet".  It is found open at the next
  * start only when the server crashed in between, and then counts as a crash mark.  A probe (the
  * short run right after the declaration) takes it like any run, since it hears the same foreign bytes; it
@@ -20,6 +24,22 @@
 #include "catalog_internal.h"
 #include "utils/builtins.h"
 
+/* Keep the connector as it is to the end of the transaction; false where the run must not begin. */
+static bool
+lock_runnable(int64 connector_id, bool probe)
+{
+	static CatalogQuery query = {
+		.sql = "SELECT FROM feldera.connector c WHERE c.connector_id = $1 "
+			   "AND feldera.is_adopted(c.adopted, c.database_oid, c.system_identifier) "
+			   "AND ($2 OR (NOT c.paused AND c.released_at IS NOT NULL)) FOR NO KEY UPDATE",
+		.argument_count = 2,
+		.argument_types = {INT8OID, BOOLOID},
+	};
+	Datum values[2] = {Int64GetDatum(connector_id), BoolGetDatum(probe)};
+
+	return catalog_execute(&query, values, NULL) == 1;
+}
+
 /* The next epoch, and the mark; false where the run must not begin. */
 static bool
 take_epoch(int64 connector_id, bool probe)
@@ -28,10 +48,7 @@ take_epoch(int64 connector_id, bool probe)
 		.sql = "UPDATE feldera.progress p SET epoch = p.epoch + 1, "
 			   "crash_marks = p.crash_marks + p.attempt_open::integer, attempt_open = true, "
 			   "started_at = CASE WHEN $2 THEN p.started_at ELSE coalesce(p.started_at, clock_timestamp()) END "
-			   "FROM feldera.connector c JOIN feldera.status s USING (connector_id) "
-			   "WHERE p.connector_id = $1 AND c.connector_id = $1 "
-			   "AND feldera.is_adopted(c.adopted, c.database_oid, c.system_identifier) "
-			   "AND s.state <> 'failed' AND ($2 OR (NOT c.paused AND c.released_at IS NOT NULL))",
+			   "FROM feldera.status s WHERE p.connector_id = $1 AND s.connector_id = $1 AND s.state <> 'failed'",
 		.argument_count = 2,
 		.argument_types = {INT8OID, BOOLOID},
 	};
@@ -82,7 +99,7 @@ catalog_begin_run(int64 connector_id, bool probe)
 	CatalogDeclaration *declaration = NULL;
 
 	catalog_session_begin(&session);
-	if (take_epoch(connector_id, probe))
+	if (lock_runnable(connector_id, probe) && take_epoch(connector_id, probe))
 		declaration = read_declaration(connector_id, session.caller);
 	catalog_session_end(&session);
 	return declaration;
