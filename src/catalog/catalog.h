@@ -89,8 +89,9 @@ extern bool catalog_lock_extension(void);
 
 extern List *catalog_list_connectors(void); /* of CatalogConnector * */
 
-/* Open each gate whose labels are complete now (released_at); returns how many. Reads the catalog only. */
-extern int catalog_open_gates(void);
+/* Open each gate whose labels are complete now (released_at); returns how many.  Reads the catalog only, and waits for
+ * no lock: "passed_over" says that one would open but for somebody else's open transaction, so look again soon. */
+extern int catalog_open_gates(bool *passed_over);
 
 /* What a waiting connector waits for and who holds it, for log lines: "lineitem.historical (held by ...)". */
 extern char *catalog_describe_wait(int64 connector_id);

@@ -4,8 +4,9 @@
  *	  What the supervisor reads: connectors, and gates to open.
  *
  * Contract.  Reads the catalog only, never shared memory.  Listing takes no row
- * lock and no transaction id, so that an idle database stays idle; a gate is opened
- * by one UPDATE that touches nothing where none is ready.
+ * lock and no transaction id, so that an idle database stays idle; gates are opened
+ * by one statement that touches nothing where none is ready.  It waits for nobody: a connector that an
+ * open transaction of somebody else has locked is passed over, and the caller is told to look again.
  *
  * A gate opens when every current carrier of each of its labels has completed its
  * backfill, and then stays open.  A label without a carrier holds: declarations
@@ -105,30 +106,48 @@ catalog_list_connectors(void)
 }
 
 int
-catalog_open_gates(void)
+catalog_open_gates(bool *passed_over)
 {
+	/* Whoever changes a declaration counts it up; then it is another gate than the one that was found ready. */
 	static CatalogQuery query = {
-		.sql = "UPDATE feldera.connector w SET released_at = clock_timestamp() "
-			   "WHERE w.released_at IS NULL AND feldera.is_adopted(w.adopted, w.database_oid, w.system_identifier) "
-			   "AND NOT EXISTS ("
-			   "SELECT FROM unnest(w.start_after) AS l (label) WHERE NOT EXISTS ("
-			   "SELECT FROM feldera.connector h WHERE l.label = ANY (h.labels)) OR EXISTS ("
-			   "SELECT FROM feldera.connector h JOIN feldera.progress p USING (connector_id) "
-			   "WHERE l.label = ANY (h.labels) AND p.backfill_completed_at IS NULL)) RETURNING w.name",
+		.sql =
+			"WITH ready AS MATERIALIZED ("
+			"SELECT w.connector_id, w.declaration FROM feldera.connector w "
+			"WHERE w.released_at IS NULL AND feldera.is_adopted(w.adopted, w.database_oid, w.system_identifier) "
+			"AND NOT EXISTS ("
+			"SELECT FROM unnest(w.start_after) AS l (label) WHERE NOT EXISTS ("
+			"SELECT FROM feldera.connector h WHERE l.label = ANY (h.labels)) OR EXISTS ("
+			"SELECT FROM feldera.connector h JOIN feldera.progress p USING (connector_id) "
+			"WHERE l.label = ANY (h.labels) AND p.backfill_completed_at IS NULL))), "
+			"locked AS MATERIALIZED (SELECT c.connector_id FROM feldera.connector c JOIN ready r USING (connector_id) "
+			"WHERE c.released_at IS NULL AND c.declaration = r.declaration FOR NO KEY UPDATE OF c SKIP LOCKED), "
+			"opened AS (UPDATE feldera.connector c SET released_at = clock_timestamp() FROM locked l "
+			"WHERE c.connector_id = l.connector_id RETURNING c.connector_id, c.name) "
+			"SELECT o.name FROM ready r LEFT JOIN opened o USING (connector_id)",
 	};
 	CatalogSession session;
 	uint64 count;
+	int opened = 0;
 
+	*passed_over = false;
 	catalog_session_begin(&session);
 	count = catalog_execute(&query, NULL, NULL);
 	for (uint64 row = 0; row < count; row++)
-		ereport(LOG, (errmsg("the start_after of connector \"%s\" is satisfied",
-							 catalog_column_text(row, 1, CurrentMemoryContext)),
-					  errhidecontext(true)));
+	{
+		char *name = catalog_column_text(row, 1, CurrentMemoryContext);
+
+		if (name == NULL)
+		{
+			*passed_over = true;
+			continue;
+		}
+		opened++;
+		ereport(LOG, (errmsg("the start_after of connector \"%s\" is satisfied", name), errhidecontext(true)));
+	}
 	catalog_session_end(&session);
-	if (count > 0)
+	if (opened > 0)
 		ForceSyncCommit();
-	return (int) count;
+	return opened;
 }
 
 char *

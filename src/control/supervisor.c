@@ -31,6 +31,7 @@
 #define SAFETY_CYCLE_MS 60000
 #define STOPPING_CYCLE_MS 100
 #define NO_WORKER_CYCLE_MS 5000
+#define LOCKED_GATE_CYCLE_MS 1000
 #define TRIM_MS 600000
 
 static MemoryContext cycle_context = NULL;
@@ -128,10 +129,12 @@ act(Cycle *cycle)
 static void
 open_gates(Cycle *cycle, void *subject)
 {
-	(void) cycle;
+	bool passed_over;
+
 	(void) subject;
-	if (catalog_open_gates() > 0)
-		ForceSyncCommit();
+	(void) catalog_open_gates(&passed_over);
+	if (passed_over)
+		cycle_look_again_at(cycle, TimestampTzPlusMilliseconds(cycle->now, LOCKED_GATE_CYCLE_MS));
 }
 
 static void
