@@ -29,7 +29,6 @@
 
 #define MAX_AGE_MS 500
 #define MAX_BATCH_ROWS 10000
-#define BATCH_BYTES ((size_t) 8 << 20)
 #define BATCH_LIMIT ((size_t) 256 << 20)
 #define MAX_SLEEP_MS 100
 #define CLOCK_EVERY 256 /* rows between two looks at clock and cancel */
@@ -228,14 +227,12 @@ ensure_batch(Maker *maker, int64_t rows, IngestError *error)
 {
 	const TargetTable *target = maker->run->target;
 	Payload payload = {.plan = maker->plan};
-	uint32_t most = maker->run->limits.max_batch_size;
+	uint64_t most = rows < MAX_BATCH_ROWS ? (uint64_t) rows : MAX_BATCH_ROWS;
 	uint32_t index;
 
 	if (maker->batch != NULL)
 		return true;
-	if (most > MAX_BATCH_ROWS)
-		most = MAX_BATCH_ROWS;
-	maker->batch = batch_create(target, rows < most ? (uint32_t) rows : most, BATCH_LIMIT);
+	maker->batch = batch_create(target, source_batch_capacity(maker->run, most), BATCH_LIMIT);
 	if (maker->batch == NULL)
 		return ingest_out_of_memory(error);
 	maker->begun_ms = clock_ms();
@@ -319,7 +316,7 @@ is_full(const Maker *maker)
 	const ChangeBatch *batch = maker->batch;
 
 	return batch->row_count >= maker->run->limits.max_batch_size || batch->row_count >= MAX_BATCH_ROWS ||
-		   batch->arena.allocated >= BATCH_BYTES;
+		   batch_bytes(batch) >= maker->run->limits.batch_bytes;
 }
 
 /* ---- the loop -------------------------------------------------------------- */

@@ -23,8 +23,6 @@
 
 #include "source/delta_source.h"
 
-#define BATCH_BYTES_LEAST ((size_t) 64 << 10)
-#define BATCH_BYTES_MOST ((size_t) 8 << 20)
 #define BATCH_MEMORY_LIMIT ((size_t) 1 << 30) /* one row may be large */
 #define SLICE_ROWS 2048                       /* between two looks at the batch's size */
 #define OLDEST_BATCH_MS 1000                  /* an open batch is handed on after that, though not full */
@@ -115,12 +113,7 @@ delta_columns_free(DeltaColumns *columns)
 void
 row_writer_init(RowWriter *writer, DeltaSource *source, BatchOutput output, void *state)
 {
-	uint64_t quarter = source->run->limits.max_queued_bytes / 4;
-
 	*writer = (RowWriter){.source = source, .output = output, .output_state = state};
-	writer->batch_bytes = quarter < BATCH_BYTES_LEAST  ? BATCH_BYTES_LEAST
-						  : quarter > BATCH_BYTES_MOST ? BATCH_BYTES_MOST
-													   : (size_t) quarter;
 }
 
 static void
@@ -141,13 +134,13 @@ row_writer_release(RowWriter *writer)
 static bool
 ensure_batch(RowWriter *writer, IngestError *error)
 {
-	uint32_t most = writer->source->run->limits.max_batch_size;
+	const SourceRun *run = writer->source->run;
 	int64_t left = writer->file.row_count - writer->file.row_to;
 
 	if (writer->batch != NULL)
 		return true;
-	writer->batch =
-		batch_create(writer->source->run->target, left > 0 && left < most ? (uint32_t) left : most, BATCH_MEMORY_LIMIT);
+	writer->batch = batch_create(run->target, source_batch_capacity(run, left > 0 ? (uint64_t) left : UINT64_MAX),
+								 BATCH_MEMORY_LIMIT);
 	if (writer->batch == NULL)
 		return ingest_out_of_memory(error);
 	writer->begun_ms = now_ms();
@@ -217,8 +210,8 @@ flush_if_full(RowWriter *writer, IngestError *error)
 {
 	const ChangeBatch *batch = writer->batch;
 
-	if (batch == NULL ||
-		(batch->row_count < writer->source->run->limits.max_batch_size && batch_bytes(batch) < writer->batch_bytes))
+	if (batch == NULL || (batch->row_count < writer->source->run->limits.max_batch_size &&
+						  batch_bytes(batch) < writer->source->run->limits.batch_bytes))
 		return true;
 	return row_writer_flush(writer, error);
 }

@@ -179,7 +179,6 @@ typedef struct RowWriter
 	DeltaSource *source;
 	BatchOutput output;
 	void *output_state;
-	size_t batch_bytes; /* a batch above it is full */
 	ChangeBatch *batch; /* being filled, or null */
 	int64_t begun_ms;
 	OpenFile file; /* path null: none */

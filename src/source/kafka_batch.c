@@ -7,7 +7,7 @@
  * decoded from that copy; the caller then destroys it at once, because librdkafka
  * keeps a whole fetch answer alive for each message held.
  *
- * A batch ends at max_batch_size rows, at BATCH_BYTES, or with age (the caller's clock).  It
+ * A batch ends at max_batch_size rows, at limits.batch_bytes, or with age (the caller's clock).  It
  * carries one move for each partition that has moved since the batch before: from
  * where that one's move ended to what comes next.  A batch may consist of moves alone
  * (tombstones, control records, a gap).
@@ -23,7 +23,6 @@
 
 #include "source/kafka_internal.h"
 
-#define BATCH_BYTES ((size_t) 8 << 20)
 #define BATCH_LIMIT ((size_t) 512 << 20)
 #define FIRST_CAPACITY 512
 #define KEPT_OF_OVERSIZED ((size_t) 1 << 20)
@@ -38,7 +37,7 @@ ensure_batch(KafkaReader *reader, IngestError *error)
 
 	if (pending->batch != NULL)
 		return true;
-	pending->batch = batch_create(reader->run->target, capacity, BATCH_LIMIT);
+	pending->batch = batch_create(reader->run->target, source_batch_capacity(reader->run, capacity), BATCH_LIMIT);
 	if (pending->batch == NULL)
 		return ingest_out_of_memory(error);
 	return format_prepare_batch(reader->decoder, pending->batch, error);
@@ -147,7 +146,7 @@ pass_tombstone(KafkaReader *reader, const KafkaPartition *partition, int64_t off
 bool
 kafka_batch_add(KafkaReader *reader, KafkaPartition *partition, rd_kafka_message_t *message, IngestError *error)
 {
-	bool alone = message->len > BATCH_BYTES && reader->pending.batch != NULL;
+	bool alone = message->len > reader->run->limits.batch_bytes && reader->pending.batch != NULL;
 
 	if (message->offset < partition->next)
 		return true;
@@ -182,9 +181,9 @@ kafka_batch_is_full(const KafkaReader *reader)
 {
 	const ChangeBatch *batch = reader->pending.batch;
 
-	return batch != NULL &&
-		   (batch->row_count >= reader->run->limits.max_batch_size ||
-			batch->payload_count >= reader->run->limits.max_batch_size || batch->arena.allocated >= BATCH_BYTES);
+	return batch != NULL && (batch->row_count >= reader->run->limits.max_batch_size ||
+							 batch->payload_count >= reader->run->limits.max_batch_size ||
+							 batch_bytes(batch) >= reader->run->limits.batch_bytes);
 }
 
 static bool

@@ -36,6 +36,8 @@
 #define DEFAULT_QUEUED_BYTES (INT64_C(24) << 20)
 
 #define MAX_BATCH_SIZE 1000000
+#define BATCH_BYTES_LEAST ((size_t) 256 << 10)
+#define BATCH_BYTES_MOST ((size_t) 8 << 20)
 #define MAX_CONNECTOR_MEMORY ((size_t) 64 << 20) /* the parsed declaration; datagen lists can be long */
 
 struct Source
@@ -152,6 +154,9 @@ read_limits(const JsonValue *connector, SourceLimits *limits, IngestError *error
 	limits->max_batch_size = rows < MAX_BATCH_SIZE ? (uint32_t) rows : MAX_BATCH_SIZE;
 	limits->max_queued_records = (uint64_t) records;
 	limits->max_queued_bytes = (uint64_t) bytes;
+	limits->batch_bytes = bytes / 4 < (int64_t) BATCH_BYTES_LEAST  ? BATCH_BYTES_LEAST
+						  : bytes / 4 > (int64_t) BATCH_BYTES_MOST ? BATCH_BYTES_MOST
+																   : (size_t) bytes / 4;
 	return true;
 }
 
@@ -210,6 +215,21 @@ source_check(const JsonValue *connector, const TargetTable *target, const Source
 	if (!read_transport(connector, &routine, &config, error) || !read_limits(connector, &limits, error))
 		return false;
 	return routine->check(connector, target, rights, check, error);
+}
+
+/* The least that makes sense is one row; the batch grows where there are more. */
+uint32_t
+source_batch_capacity(const SourceRun *run, uint64_t rows)
+{
+	size_t row_bytes = (size_t) (run->target->column_count > 0 ? run->target->column_count : 1) *
+					   (sizeof(uint64_t) + sizeof(uint8_t)); /* a value and its state */
+	size_t fitting = run->limits.batch_bytes / 2 / row_bytes;
+
+	if (rows > run->limits.max_batch_size)
+		rows = run->limits.max_batch_size;
+	if (rows > fitting)
+		rows = fitting;
+	return rows > 0 ? (uint32_t) rows : 1;
 }
 
 /* ---- threads ------------------------------------------------------------- */

@@ -18,6 +18,7 @@ typedef struct SourceLimits
 	uint32_t max_batch_size;     /* rows of one batch, default 10,000 */
 	uint64_t max_queued_records; /* default 1,000,000 */
 	uint64_t max_queued_bytes;   /* default 24 MB, so that a worker stays below 200 MB; more where the user says so */
+	size_t batch_bytes;          /* a batch that holds so much is full: a quarter of the queue, 256 kB to 8 MB */
 } SourceLimits;
 
 /* What a transport's threads see of the source they run in. */
@@ -52,6 +53,10 @@ typedef struct SourceRoutine
 extern const SourceRoutine datagen_routine;
 extern const SourceRoutine delta_table_input_routine;
 extern const SourceRoutine kafka_input_routine;
+
+/* How many rows a new batch should have room for: "rows", or fewer where the target has so many columns that their
+ * arrays alone would fill it. */
+extern uint32_t source_batch_capacity(const SourceRun *run, uint64_t rows);
 
 /* ---- the queue: any number of producers, one consumer ---------------------------- */
 

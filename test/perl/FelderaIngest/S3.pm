@@ -182,12 +182,12 @@ sub make_public
 	return;
 }
 
-# Members of transport.config that reach this server with its keys.
+# Members of transport.config that reach this server with its keys, perhaps by way of a proxy's endpoint.
 sub options_json
 {
-	my ($self) = @_;
+	my ($self, $endpoint) = @_;
 	return sprintf '"aws_endpoint": "%s", "aws_allow_http": "true", "aws_access_key_id": "testkey", '
-	  . '"aws_secret_access_key": "testsecret", "aws_region": "us-east-1"', $self->endpoint;
+	  . '"aws_secret_access_key": "testsecret", "aws_region": "us-east-1"', $endpoint // $self->endpoint;
 }
 
 my $prelude = <<'EOC';
