@@ -181,6 +181,8 @@ CREATE TABLE feldera.rejected_record (
 ALTER SEQUENCE feldera.rejected_record_id_seq OWNED BY feldera.rejected_record.id;
 CREATE INDEX rejected_record_rejected_at_index ON feldera.rejected_record (rejected_at);
 COMMENT ON TABLE feldera.rejected_record IS 'records that could not be stored, with their source position and error';
+COMMENT ON COLUMN feldera.rejected_record.key IS 'of the message; only with the first rejected record of a message, null with the others';
+COMMENT ON COLUMN feldera.rejected_record.payload IS 'the whole message; only with the first rejected record of a message, null with the others, which have the same topic, partition and record_offset';
 COMMENT ON INDEX feldera.rejected_record_rejected_at_index IS 'for trimming by feldera_ingest.rejected_retention';
 
 CREATE SEQUENCE feldera.history_id_seq AS bigint;
@@ -484,6 +486,8 @@ SELECT
 FROM feldera.rejected_record r
 WHERE pg_has_role(r.owner, 'MEMBER') OR pg_has_role('pg_monitor', 'MEMBER');
 COMMENT ON VIEW feldera.rejected_records IS 'records that could not be stored, with their source position and error';
+COMMENT ON COLUMN feldera.rejected_records.key IS 'of the message; only with the first rejected record of a message, null with the others';
+COMMENT ON COLUMN feldera.rejected_records.payload IS 'the whole message; only with the first rejected record of a message, null with the others, which have the same topic, partition and record_offset';
 
 CREATE VIEW feldera.history WITH (security_barrier) AS
 SELECT h.occurred_at, h.connector, h.state, h.phase, h.details, h.connector_id, h.id

@@ -14,6 +14,9 @@
  * counters are held here and added with the last batch of that transaction, or a pause would wait for
  * the whole version.  They are forgotten at the end of each transaction.
  *
+ * A message may hold many rejected records; its key and bytes are kept once, with the first of them.  Else a message
+ * of some megabytes and bad records only would be written as often as it has records.
+ *
  * The number of statements does not depend on the number of moves or rejects, except that rejects
  * are sent in slices of REJECT_SLICE_BYTES, because an array is bounded by 1 GB.
  *
@@ -370,9 +373,10 @@ slice_bytes(RejectSlice *slice, int column, Span bytes)
 
 /* A file's rows count physical rows, a message's count its records. */
 static void
-slice_add(RejectSlice *slice, const RejectedRecord *record)
+slice_add(RejectSlice *slice, const RejectedRecord *record, bool with_bytes)
 {
 	static const Payload nowhere = {.plan = -1};
+	static const Span none;
 	const Payload *payload = record->payload != NULL ? record->payload : &nowhere;
 	bool of_message = payload->topic != NULL;
 	int column = 0;
@@ -384,8 +388,8 @@ slice_add(RejectSlice *slice, const RejectedRecord *record)
 	slice_number(slice, column++, payload->plan, of_message || payload->file != NULL || payload->plan < 0);
 	slice_number(slice, column++, record->row_number, of_message);
 	slice_number(slice, column++, record->row_number, !of_message);
-	slice_bytes(slice, column++, payload->key);
-	slice_bytes(slice, column++, payload->value);
+	slice_bytes(slice, column++, with_bytes ? payload->key : none);
+	slice_bytes(slice, column++, with_bytes ? payload->value : none);
 	slice_text(slice, column++, record->sqlstate);
 	slice_text(slice, column++, record->message != NULL ? record->message : "");
 	slice_text(slice, column++, record->column_name);
@@ -419,9 +423,22 @@ write_slice(int64 connector_id, RejectSlice *slice, const int32 *attempts)
 		elog(ERROR, "rejected records of connector " INT64_FORMAT " were not all stored", connector_id);
 }
 
-/* Keep the rejects from "first" on, as many as fit a slice; how many. */
+/* Is it the first of its message?  "kept": which messages of the batch have been kept. */
+static bool
+is_first_of_message(const ChangeBatch *batch, const RejectedRecord *record, bool *kept)
+{
+	bool first;
+
+	if (record->payload == NULL)
+		return true;
+	first = !kept[record->payload - batch->payloads];
+	kept[record->payload - batch->payloads] = true;
+	return first;
+}
+
+/* Keep the first of these rejects, as many as fit a slice; how many. */
 static int
-write_some_rejects(int64 connector_id, const RejectedRecord *records, int count)
+write_some_rejects(int64 connector_id, const ChangeBatch *batch, const RejectedRecord *records, int count, bool *kept)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "rejects slice", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -437,8 +454,10 @@ write_some_rejects(int64 connector_id, const RejectedRecord *records, int count)
 	}
 	while (slice.count < capacity && slice.bytes < REJECT_SLICE_BYTES)
 	{
-		attempts[slice.count] = records[slice.count].attempts;
-		slice_add(&slice, &records[slice.count]);
+		const RejectedRecord *record = &records[slice.count];
+
+		attempts[slice.count] = record->attempts;
+		slice_add(&slice, record, is_first_of_message(batch, record, kept));
 	}
 	write_slice(connector_id, &slice, attempts);
 	written = slice.count;
@@ -448,10 +467,16 @@ write_some_rejects(int64 connector_id, const RejectedRecord *records, int count)
 }
 
 static void
-write_rejects(int64 connector_id, const ApplyResult *result)
+write_rejects(int64 connector_id, const ChangeBatch *batch, const ApplyResult *result)
 {
+	bool *kept;
+
+	if (result->rejected_count == 0)
+		return;
+	kept = palloc0(sizeof(bool) * Max(batch->payload_count, 1));
 	for (int first = 0; first < result->rejected_count;)
-		first += write_some_rejects(connector_id, &result->rejected[first], result->rejected_count - first);
+		first +=
+			write_some_rejects(connector_id, batch, &result->rejected[first], result->rejected_count - first, kept);
 }
 
 /* ---- the door ------------------------------------------------------------------------------------ */
@@ -472,7 +497,7 @@ catalog_advance(int64 connector_id, int64 epoch, const ChangeBatch *batch, const
 	mine = mine && move_kafka(connector_id, epoch, batch) && move_delta_files(connector_id, epoch, batch) &&
 		   move_delta_version(connector_id, epoch, batch) && move_datagen(connector_id, epoch, batch);
 	if (mine)
-		write_rejects(connector_id, result);
+		write_rejects(connector_id, batch, result);
 	catalog_session_end(&session);
 	if (mine && batch->completes_backfill)
 		catalog_mark_changed();
