@@ -50,6 +50,20 @@ CREATE TABLE undone (i integer) WITH (connectors = '[{"transport": {"name": "del
 ROLLBACK;
 SELECT count(*) FROM feldera.connectors WHERE connector LIKE 'undone.%';
 
+-- an event trigger that takes the table away: nothing is done by halves
+CREATE FUNCTION rename_table() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('taken') IS NOT NULL THEN
+		ALTER TABLE taken RENAME TO taken_away;
+	END IF;
+END $$;
+CREATE EVENT TRIGGER rename_table ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION rename_table();
+CREATE TABLE taken (i integer) WITH (connectors = '[{"transport": {"name": "delta_table_input", "config": {"uri": "file:///nowhere", "mode": "snapshot"}}}]');
+CREATE TABLE IF NOT EXISTS taken (i integer) WITH (connectors = '[{"transport": {"name": "delta_table_input", "config": {"uri": "file:///nowhere", "mode": "snapshot"}}}]');
+SELECT to_regclass('taken'), to_regclass('taken_away');
+CREATE TABLE IF NOT EXISTS plain (i integer) WITH (connectors = '[]');
+DROP EVENT TRIGGER rename_table;
+
 -- other statements keep core's error
 CREATE TABLE copied WITH (connectors = '[]') AS SELECT 1;
 ALTER TABLE plain SET (connectors = '[]');

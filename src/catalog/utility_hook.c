@@ -5,7 +5,8 @@
  *
  * Contract.  The option is taken out of a copy of the statement (a cached plan runs the same tree again),
  * the rest is executed as it is, and the connectors are declared for the new table in the same
- * transaction.  IF NOT EXISTS on a table that is there declares nothing.  Without the
+ * transaction.  IF NOT EXISTS on a table that is there declares nothing.  A new table that is not found afterwards
+ * is an error, or the statement would have done half of what it says.  Without the
  * extension in this database, or where the library was not preloaded, the statement is passed on untouched and
  * core's own error for the unknown option stays.
  *
@@ -165,6 +166,13 @@ create_and_declare(PlannedStmt *statement, const char *query, ProcessUtilityCont
 	relid = existing_table(create->relation);
 	if (is_of_this_transaction(relid))
 		(void) declare_connectors(relid, catalog_json_parse(text));
+	else if (!OidIsValid(relid) || !create->if_not_exists)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s\" is not there to be given its connectors", create->relation->relname),
+			 errdetail("Something, an event trigger perhaps, has renamed, moved or dropped it in the same command."),
+			 errhint("Create the table without connectors, then call feldera.create_connectors().")));
 }
 
 static void
