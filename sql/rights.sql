@@ -80,6 +80,7 @@ RESET ROLE;
 INSERT INTO feldera.kafka_position (connector_id, topic, partition, next_offset) SELECT connector_id, 'a', 0, 1 FROM feldera.connector WHERE name = 't.k';
 INSERT INTO feldera.rejected_record (connector_id, connector, owner, topic, key, payload, sqlstate, error, attempts)
 	SELECT connector_id, name, owner, 'a', 'key', 'payload', '22P02', 'bad', 1 FROM feldera.connector WHERE name = 't.k';
+INSERT INTO feldera.state_change (connector_id, connector, owner, state) SELECT connector_id, name, owner, 'waiting' FROM feldera.connector;
 CREATE FUNCTION seen() RETURNS TABLE (who name, connectors text, configuration boolean, offsets bigint, rejects bigint, payloads bigint, history bigint) LANGUAGE sql AS $$
 	SELECT current_user, (SELECT string_agg(connector, ' ' ORDER BY connector) FROM feldera.connectors),
 		(SELECT bool_or(config IS NOT NULL) FROM feldera.connectors), (SELECT count(*) FROM feldera.kafka_offsets),

@@ -155,6 +155,7 @@ insert_connector(const char *name, Oid relid, const DeclarationRoles *roles, con
 	return catalog_column_int64(0, 1, 0);
 }
 
+/* The first state is where the connector starts from, not a change: it has no history row. */
 static void
 insert_companions(int64 connector_id, const Declaration *declaration)
 {
@@ -173,7 +174,6 @@ insert_companions(int64 connector_id, const Declaration *declaration)
 
 	(void) catalog_execute(&progress_query, values, NULL);
 	(void) catalog_execute(&status_query, values, NULL);
-	status_write_history(connector_id, connector_state_name(state), NULL, NULL);
 }
 
 /* Validate and store one connector object; its full name in the caller's context. */
