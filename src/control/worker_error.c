@@ -110,13 +110,27 @@ record(const WorkerRun *run, const SlotReport *report)
 	PG_END_TRY();
 }
 
+/* The details of these classes show the row ("Failing row contains", "Key (a)=(b)"), which whoever monitors connectors
+ * may not see.  The server's log has them. */
+static bool
+detail_shows_row(const ErrorData *error)
+{
+	static const char classes[][3] = {"22", "23", "44", "P0"};
+	const char *sqlstate = unpack_sql_state(error->sqlerrcode);
+
+	for (size_t i = 0; i < lengthof(classes); i++)
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
 /* The hint that the error brings, its detail, or the one thing that triggers trip over in a worker. */
 static const char *
 hint_of(const WorkerRun *run, const ErrorData *error)
 {
 	if (error->hint != NULL)
 		return error->hint;
-	if (error->detail != NULL)
+	if (error->detail != NULL && !detail_shows_row(error))
 		return error->detail;
 	if (run->batch != NULL &&
 		(error->sqlerrcode == ERRCODE_UNDEFINED_TABLE || error->sqlerrcode == ERRCODE_UNDEFINED_FUNCTION ||
