@@ -180,6 +180,21 @@ EOC
 	is($node->safe_psql('postgres', "SELECT count(*) FROM feldera.connectors WHERE state = 'failed'"), '1', 'only one is');
 }
 
-FelderaIngest->check_log($node, crashes => 6);
+# a probe that crashes the server is no better than a worker
+{
+	$node->safe_psql('postgres', "ALTER SYSTEM SET feldera_ingest.debug_crash = 'probed.live'; SELECT pg_reload_conf()");
+	$node->poll_query_until('postgres', "SELECT current_setting('feldera_ingest.debug_crash') = 'probed.live'") or die;
+	my $json = FelderaIngest->datagen(name => 'live', paused => 1);
+	$node->psql('postgres', "CREATE TABLE probed (id bigint); SELECT feldera.create_connector('probed', '$json')");
+	ok( FelderaIngest->poll(
+			sub {
+				my ($status, $output) = $node->psql('postgres',
+					"SELECT state FROM feldera.connectors WHERE connector = 'probed.live'");
+				return defined $status && $status == 0 && $output eq 'failed';
+			}),
+		'three crashes of a paused connector\'s probe: it is failed');
+}
+
+FelderaIngest->check_log($node, crashes => 9);
 $node->stop;
 done_testing();
