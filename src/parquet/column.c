@@ -24,6 +24,8 @@
 #include "parquet/kernels.h"
 #include "parquet/parquet_internal.h"
 
+#define SKIP_WINDOW (16u << 10) /* bytes read at a time while pages are passed over */
+
 void
 leaf_reader_init(LeafReader *leaf, const ParquetFile *file, const SchemaNode *node, const LeafType *type,
 				 bool keep_dictionary, Workspace *workspace)
@@ -351,25 +353,36 @@ drop_entries(LeafReader *leaf, int64_t rows, int64_t *dropped, IngestError *erro
 	return true;
 }
 
-/* Flat columns: pages that end before the target are not even read. */
+/*
+ * Flat columns: pages that end before the target are not even read.  Where they are large, neither are whole windows behind
+ * their headers.
+ */
 static bool
-skip_whole_pages(LeafReader *leaf, int64_t *rows, IngestError *error)
+skip_whole_pages(LeafReader *leaf, int64_t *rows, const IngestCancel *cancel, IngestError *error)
 {
-	while (leaf->block_position == leaf->block_count && leaf->page_entries_left == 0 && *rows > 0)
+	size_t window_size = leaf->pages.stream.window_size;
+	bool found = false;
+	bool good = true;
+
+	while (good && !found && leaf->block_position == leaf->block_count && leaf->page_entries_left == 0 && *rows > 0)
 	{
-		if (leaf->entries_left == 0)
-			return ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld rows early", (long long) *rows);
-		if (!leaf_find_data_page(leaf, error))
-			return false;
-		if (leaf->pages.header.value_count > *rows)
-		{
-			return leaf_start_data_page(leaf, error);
-		}
+		if (ingest_cancelled(cancel))
+			good = ingest_fail(error, INGEST_ERROR_CANCELLED, "cancelled");
+		else if (leaf->entries_left == 0)
+			good = ingest_fail(error, INGEST_ERROR_CORRUPT, "column chunk ends %lld rows early", (long long) *rows);
+		else
+			good = leaf_find_data_page(leaf, error);
+		found = good && leaf->pages.header.value_count > *rows;
+		if (!good || found)
+			break;
 		leaf->entries_left -= leaf->pages.header.value_count;
 		leaf->data_seen = true;
 		*rows -= leaf->pages.header.value_count;
+		if ((size_t) leaf->pages.header.compressed_size > window_size / 4 && window_size > SKIP_WINDOW)
+			leaf->pages.stream.window_size = SKIP_WINDOW;
 	}
-	return true;
+	leaf->pages.stream.window_size = window_size;
+	return good && (!found || leaf_start_data_page(leaf, error));
 }
 
 /* Pass over "rows" rows; the batch must be empty. */
@@ -396,7 +409,7 @@ leaf_reader_skip(LeafReader *leaf, int64_t rows, const IngestCancel *cancel, Ing
 			rows -= dropped;
 			continue;
 		}
-		if (!skip_whole_pages(leaf, &rows, error))
+		if (!skip_whole_pages(leaf, &rows, cancel, error))
 			return false;
 		if (rows == 0)
 			break;

@@ -84,7 +84,7 @@ extern bool parquet_reader_open(const ParquetFile *file, const struct ArrowSchem
 extern void parquet_reader_skip_row_group(ParquetReader *reader, int row_group);
 
 /*
- * The next rows: at most "max_rows" (and 8,192, and about 16 MB).  array->release is null
+ * The next rows: at most "max_rows" (0: any number), and 8,192, and about 16 MB.  array->release is null
  * at the end of the file.  *first_row is the physical row number of the array's row 0; the
  * rows of one array are adjacent.  The caller owns the array and may keep it after the
  * reader is gone.

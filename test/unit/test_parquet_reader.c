@@ -294,6 +294,66 @@ text_bytes(const struct ArrowArray *array)
 	return bytes;
 }
 
+typedef struct Recorded
+{
+	Bytes *file;
+	uint64_t hinted[64][2];
+	int hint_count;
+	int read_count;
+	int unannounced;
+	size_t read_bytes;
+} Recorded;
+
+static bool
+recorded_read(void *state, uint64_t offset, size_t length, void *out, IngestError *error)
+{
+	Recorded *recorded = state;
+	bool found = false;
+
+	for (int i = 0; i < recorded->hint_count; i++)
+		found |= recorded->hinted[i][0] <= offset && offset + length <= recorded->hinted[i][0] + recorded->hinted[i][1];
+	recorded->read_count++;
+	recorded->read_bytes += length;
+	recorded->unannounced += !found;
+	return read_bytes(recorded->file, offset, length, out, error);
+}
+
+static void
+recorded_prefetch(void *state, uint64_t offset, size_t length)
+{
+	Recorded *recorded = state;
+
+	if (recorded->hint_count < 64)
+	{
+		recorded->hinted[recorded->hint_count][0] = offset;
+		recorded->hinted[recorded->hint_count++][1] = length;
+	}
+}
+
+/* The last of 40 rows with a megabyte each: the pages before it are not read. */
+static void
+reads_near_the_end(Bytes *file)
+{
+	Recorded recorded = {.file = file};
+	ParquetInput input = {.read = recorded_read, .state = &recorded, .size = file->length};
+	ParquetFile *parquet = NULL;
+	ParquetReader *reader = NULL;
+	struct ArrowArray array = {0};
+	int64_t first = -1;
+	IngestError error;
+
+	ok(parquet_open(&input, NULL, &parquet, &error) && parquet_reader_open(parquet, NULL, 39, &reader, &error) &&
+		   parquet_reader_next(reader, 0, &array, &first, NULL, &error) && array.release != NULL,
+	   "a reader from the last row on");
+	is_int(first, 39, "its row");
+	is_int(array.length, 1, "and only this one");
+	ok(recorded.read_bytes < 7 << 20, "little of the %zu bytes was read: %zu", file->length, recorded.read_bytes);
+	if (array.release != NULL)
+		array.release(&array);
+	parquet_reader_close(reader);
+	parquet_close(parquet);
+}
+
 /* 40 rows of two texts, of 1 MB and of 1 KB: arrays end by their bytes, and not all at their first row. */
 static void
 large_rows(void)
@@ -345,42 +405,9 @@ large_rows(void)
 	ok(arrays <= 5, "and are not many");
 	parquet_reader_close(reader);
 	parquet_close(parquet);
+	reads_near_the_end(&file);
 	free(file.data);
 	free(large);
-}
-
-typedef struct Recorded
-{
-	Bytes *file;
-	uint64_t hinted[64][2];
-	int hint_count;
-	int read_count;
-	int unannounced;
-} Recorded;
-
-static bool
-recorded_read(void *state, uint64_t offset, size_t length, void *out, IngestError *error)
-{
-	Recorded *recorded = state;
-	bool found = false;
-
-	for (int i = 0; i < recorded->hint_count; i++)
-		found |= recorded->hinted[i][0] <= offset && offset + length <= recorded->hinted[i][0] + recorded->hinted[i][1];
-	recorded->read_count++;
-	recorded->unannounced += !found;
-	return read_bytes(recorded->file, offset, length, out, error);
-}
-
-static void
-recorded_prefetch(void *state, uint64_t offset, size_t length)
-{
-	Recorded *recorded = state;
-
-	if (recorded->hint_count < 64)
-	{
-		recorded->hinted[recorded->hint_count][0] = offset;
-		recorded->hinted[recorded->hint_count++][1] = length;
-	}
 }
 
 static void
