@@ -30,3 +30,25 @@ RESET ROLE;
 SELECT feldera.adopt();
 SELECT feldera.adopt();
 SELECT name, adopted, feldera.is_adopted(adopted, database_oid, system_identifier) FROM feldera.connector ORDER BY connector_id;
+-- a dump holds the OID of a table that was dropped, where there may be nothing, or another table, in the copy
+CREATE TABLE gone (i integer);
+CREATE TABLE reused (i integer);
+CREATE TABLE renamed (i integer);
+SELECT feldera.create_connector(relid, '{"name": "c", "paused": true, "transport": {"name": "delta_table_input", "config": {"uri": "file:///nowhere", "mode": "snapshot"}}}')
+	FROM unnest('{gone, reused, renamed}'::regclass[]) AS relid;
+TRUNCATE dumped;
+INSERT INTO dumped SELECT * FROM feldera.connector WHERE name ~ '\.c$';
+SELECT feldera.drop_connector(name::text) FROM dumped;
+DROP TABLE gone;
+ALTER TABLE reused RENAME TO stranger;
+CREATE TABLE restored_elsewhere (i integer);
+UPDATE dumped SET relid = 'restored_elsewhere' WHERE name = 'renamed.c';
+INSERT INTO feldera.connector SELECT * FROM dumped;
+INSERT INTO feldera.progress (connector_id) SELECT connector_id FROM dumped;
+INSERT INTO feldera.status (connector_id, state) SELECT connector_id, 'paused' FROM dumped;
+SET client_min_messages = warning;
+SELECT feldera.adopt();
+SELECT name, adopted FROM feldera.connector WHERE name ~ '\.c$' ORDER BY name;
+SELECT feldera.drop_connector('gone.c');
+SELECT feldera.drop_connector('reused.c');
+SELECT feldera.adopt();

@@ -37,7 +37,9 @@ CREATE TABLE feldera.connector (
 	probed_at timestamptz,
 	adopted boolean NOT NULL,
 	database_oid oid,
-	system_identifier bigint
+	system_identifier bigint,
+	declared_relid oid,
+	declared_table text
 );
 ALTER SEQUENCE feldera.connector_id_seq OWNED BY feldera.connector.connector_id;
 COMMENT ON TABLE feldera.connector IS 'declared connectors';
@@ -49,6 +51,8 @@ COMMENT ON COLUMN feldera.connector.declaration IS 'grows with each change that 
 COMMENT ON COLUMN feldera.connector.released_at IS 'the start_after gate opened, or there was none';
 COMMENT ON COLUMN feldera.connector.probed_at IS 'the source was asked once after the declaration';
 COMMENT ON COLUMN feldera.connector.adopted IS 'false in a restored copy until feldera.adopt() is called';
+COMMENT ON COLUMN feldera.connector.declared_relid IS 'relid as a number, as it was declared or adopted: a dump keeps it, while relid travels by name';
+COMMENT ON COLUMN feldera.connector.declared_table IS 'qualified name of the table when it was declared or adopted';
 
 -- What changes with every batch, in a row of its own that stays HOT-updatable.
 CREATE TABLE feldera.progress (

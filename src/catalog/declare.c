@@ -126,9 +126,10 @@ insert_connector(const char *name, Oid relid, const DeclarationRoles *roles, con
 {
 	static CatalogQuery query = {
 		.sql = "INSERT INTO feldera.connector (name, relid, transport, config, labels, start_after, owner, run_as, "
-			   "paused, max_retries, completes_backfill, released_at, adopted, database_oid, system_identifier) "
+			   "paused, max_retries, completes_backfill, released_at, adopted, database_oid, system_identifier, "
+			   "declared_relid, declared_table) "
 			   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, -1), $11, "
-			   "CASE WHEN $6 = '{}' THEN now() END, true, $12, $13) RETURNING connector_id",
+			   "CASE WHEN $6 = '{}' THEN now() END, true, $12, $13, $2::oid, $2::text) RETURNING connector_id",
 		.argument_count = 13,
 		.argument_types = {TEXTOID, REGCLASSOID, TEXTOID, JSONBOID, TEXTARRAYOID, TEXTARRAYOID, REGROLEOID, REGROLEOID,
 						   BOOLOID, INT4OID, BOOLOID, OIDOID, INT8OID},

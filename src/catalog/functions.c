@@ -272,17 +272,31 @@ feldera_set_offset(PG_FUNCTION_ARGS)
 
 /* ---- adopt ----------------------------------------------------------------------------------------------- */
 
-/* feldera.adopt(); of those whose owner the caller is a member of. */
+/*
+ * feldera.adopt(); of those whose owner the caller is a member of.
+ *
+ * A dump has the table by its name, but by its OID where it was dropped before the dump.  That OID is the one of the
+ * declaration still, and in the copy it is nobody's, or another table's, which must not be written to.
+ */
 Datum
 feldera_adopt(PG_FUNCTION_ARGS)
 {
 	static CatalogQuery query = {
-		.sql =
-			"WITH adopted AS (UPDATE feldera.connector SET adopted = true, database_oid = $2, system_identifier = $3, "
-			"declaration = declaration + 1 WHERE NOT feldera.is_adopted(adopted, database_oid, system_identifier) "
-			"AND pg_has_role($1, owner, 'USAGE') RETURNING connector_id) "
-			"UPDATE feldera.progress p SET epoch = epoch + 1, attempt_open = false, crash_marks = 0 "
-			"FROM adopted a WHERE p.connector_id = a.connector_id",
+		.sql = "WITH candidate AS MATERIALIZED (SELECT c.connector_id, c.name, coalesce(c.declared_table, "
+			   "c.relid::text) AS "
+			   "target, r.oid IS NULL OR (NOT c.adopted AND c.relid = c.declared_relid AND c.relid::text <> "
+			   "c.declared_table) "
+			   "AS strays FROM feldera.connector c LEFT JOIN pg_class r ON r.oid = c.relid "
+			   "WHERE NOT feldera.is_adopted(c.adopted, c.database_oid, c.system_identifier) "
+			   "AND pg_has_role($1, c.owner, 'USAGE')), "
+			   "adopted AS (UPDATE feldera.connector c SET adopted = true, database_oid = $2, system_identifier = $3, "
+			   "declared_relid = c.relid, declared_table = c.relid::text, declaration = c.declaration + 1 "
+			   "FROM candidate a WHERE c.connector_id = a.connector_id AND NOT a.strays RETURNING c.connector_id), "
+			   "fenced AS (UPDATE feldera.progress p SET epoch = p.epoch + 1, attempt_open = false, crash_marks = 0 "
+			   "FROM adopted a WHERE p.connector_id = a.connector_id RETURNING p.connector_id) "
+			   "SELECT c.name, c.target, f.connector_id IS NOT NULL FROM candidate c LEFT JOIN fenced f USING "
+			   "(connector_id) "
+			   "WHERE c.strays OR f.connector_id IS NOT NULL ORDER BY c.name",
 		.argument_count = 3,
 		.argument_types = {OIDOID, OIDOID, INT8OID},
 	};
@@ -290,15 +304,27 @@ feldera_adopt(PG_FUNCTION_ARGS)
 					   Int64GetDatum((int64) GetSystemIdentifier())};
 	CatalogSession session;
 	uint64 count;
+	int64 adopted = 0;
 
 	(void) fcinfo;
 	PreventCommandDuringRecovery("adopt()");
 	catalog_lock_declarations();
 	catalog_session_begin(&session);
 	count = catalog_execute(&query, values, NULL);
+	for (uint64 row = 0; row < count; row++)
+	{
+		if (catalog_column_bool(row, 3))
+			adopted++;
+		else
+			ereport(WARNING, (errcode(ERRCODE_UNDEFINED_TABLE),
+							  errmsg("connector \"%s\" is not adopted, because its table %s is not here",
+									 catalog_column_text(row, 1, CurrentMemoryContext),
+									 catalog_column_text(row, 2, CurrentMemoryContext)),
+							  errhint("Use feldera.drop_connector() to forget it.")));
+	}
 	catalog_session_end(&session);
 	catalog_mark_changed();
-	PG_RETURN_INT64((int64) count);
+	PG_RETURN_INT64(adopted);
 }
 
 /* The trigger that makes what a restore brings not adopted. */
