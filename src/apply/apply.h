@@ -61,7 +61,8 @@ extern void apply_describe_free(TargetTable *table);
 /*
  * First thing in each transaction: lock the target (RowExclusiveLock) and compare it with the description.
  * False: DDL changed what matters (columns, types, key, name); close and open again.  Raises
- * ERRCODE_UNDEFINED_TABLE where it is gone.
+ * ERRCODE_UNDEFINED_TABLE where it is gone, and ERRCODE_INSUFFICIENT_PRIVILEGE where the current user is a superuser
+ * and the target, or a partition of it, belongs to somebody who is not (apply_open raises that as well).
  */
 extern bool apply_target_is_current(ApplyTarget *target);
 

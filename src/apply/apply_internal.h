@@ -51,8 +51,9 @@ struct ApplyTarget
 	TupleDesc descriptor; /* as it was when described */
 	Oid key_index;        /* InvalidOid: no primary key */
 	int key_count;
-	int *key_columns; /* indexes into columns */
-	List *statements; /* of Statement */
+	int *key_columns;      /* indexes into columns */
+	List *statements;      /* of Statement */
+	uint64 owners_checked; /* when the owners of partitions and children were looked at last; see target.c */
 };
 
 /* ---- one batch on its way ------------------------------------------------------ */

@@ -13,6 +13,10 @@
  * differs the caller closes it and opens another one.  Column defaults are not part of the
  * description (only whether there is one): convert.c reads them anew for each batch.
  *
+ * Triggers of the target run with the rights of whoever writes.  A superuser therefore writes only into relations
+ * that belong to superusers: the owner is looked at under the lock, in each transaction, because a table may be given away
+ * while it is fed.  Those below it (partitions, children) are looked at again when any relation has changed.
+ *
  * Memory: everything hangs on one context, whose reset callback frees the malloc'ed part and
  * the kept plans, so that an aborted caller leaks nothing.
  *
@@ -30,16 +34,20 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 #include "parser/scansup.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* ---- the plain C description ------------------------------------------------ */
@@ -364,6 +372,71 @@ target_release(void *argument)
 	target->table = NULL;
 }
 
+/* ---- whose triggers would run? -------------------------------------------------------- */
+
+/* Grows whenever any relation changes. */
+static uint64 relation_changes = 1;
+
+static void
+note_relation_change(Datum argument, Oid relid)
+{
+	(void) argument;
+	(void) relid;
+	relation_changes++;
+}
+
+static void
+watch_relations(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		CacheRegisterRelcacheCallback(note_relation_change, (Datum) 0);
+	watching = true;
+}
+
+static void
+check_owner(Oid relid, Oid owner)
+{
+	if (owner == GetUserId() || superuser_arg(owner))
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		errmsg("table \"%s\" belongs to role \"%s\", but the connector runs as superuser \"%s\"", get_rel_name(relid),
+			   GetUserNameFromId(owner, true), GetUserNameFromId(GetUserId(), true)),
+		errdetail("Triggers of the table would run with a superuser's rights."),
+		errhint(
+			"Create the connector again, so that it runs as the owner of the table, or make a superuser the owner."));
+}
+
+/* Raises where a superuser would write into somebody else's relation. */
+static void
+check_owners(ApplyTarget *target, Relation relation)
+{
+	uint64 changes = relation_changes;
+	ListCell *cell;
+
+	if (!superuser())
+		return;
+	check_owner(RelationGetRelid(relation), relation->rd_rel->relowner);
+	if (!relation->rd_rel->relhassubclass || target->owners_checked == changes)
+		return;
+	foreach (cell, find_all_inheritors(RelationGetRelid(relation), NoLock, NULL))
+	{
+		HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Oid owner;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+		check_owner(lfirst_oid(cell), owner);
+	}
+	target->owners_checked = changes;
+}
+
+/* ---- opening -------------------------------------------------------------------------- */
+
 static void
 describe_target(ApplyTarget *target, Relation relation)
 {
@@ -373,6 +446,8 @@ describe_target(ApplyTarget *target, Relation relation)
 	int column = 0;
 
 	check_relation_kind(relation);
+	watch_relations();
+	check_owners(target, relation);
 	target->relid = RelationGetRelid(relation);
 	target->relkind = relation->rd_rel->relkind;
 	target->qualified_name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
@@ -468,8 +543,10 @@ bool
 apply_target_is_current(ApplyTarget *target)
 {
 	Relation relation = target_relation_open(target->relid, RowExclusiveLock);
-	bool same = same_relation(target, relation);
+	bool same;
 
+	check_owners(target, relation);
+	same = same_relation(target, relation);
 	relation_close(relation, NoLock);
 	return same;
 }
