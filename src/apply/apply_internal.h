@@ -113,8 +113,9 @@ typedef struct ApplyRun
 	int64 unmatched;            /* deletes that found nothing, in the attempt that is under way */
 	int64 updates_unmatched;    /* the same of updates */
 	int rejected_capacity;
-	List *rejected_rows;   /* of the rejected records that are rows, in the order of the list */
-	FailureTally tally[3]; /* by ChangeKind */
+	List *rejected_rows;    /* of the rejected records that are rows, in the order of the list */
+	FailureTally tally[3];  /* by ChangeKind */
+	FailureTally undecoded; /* of what decoding refused */
 } ApplyRun;
 
 static inline ChangeKind

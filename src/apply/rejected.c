@@ -16,6 +16,10 @@
  * again, and nothing of the batch is put away.  The kinds are judged apart, because a trigger that breaks all
  * inserts lets deletes pass.  Without a primary key each record is a key of its own.
  *
+ * What decoding refused has no key: there each message counts, by its first fault, and each row that could be
+ * decoded is one accepted.  A message without form has no column and no constraint either, and whether it is no JSON or
+ * another JSON than the declared one makes no difference: so a topic of another format is not put away.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -54,6 +58,79 @@ error_rejects_record(const ApplyTarget *target, const ErrorData *error)
 	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
 		return true;
 	return error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && is_row_security(target, error);
+}
+
+/* ---- the same-error rule ------------------------------------------------------------- */
+
+/*
+ * What makes two failures alike: SQLSTATE, and the constraint; where there is none the column and the function
+ * that raised it.  For an error raised in PL/pgSQL the function is in the context, which names it with the line.
+ */
+static char *
+error_signature(const ErrorData *error)
+{
+	const char *state = unpack_sql_state(error->sqlerrcode);
+	bool raised = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR);
+
+	if (error->constraint_name != NULL)
+		return psprintf("%s %s.%s %s", state, error->schema_name != NULL ? error->schema_name : "",
+						error->table_name != NULL ? error->table_name : "", error->constraint_name);
+	return psprintf("%s %s %s %s", state, error->column_name != NULL ? error->column_name : "",
+					error->funcname != NULL ? error->funcname : "",
+					raised && error->context != NULL ? error->context : "");
+}
+
+static char *
+undecoded_signature(const ErrorData *error)
+{
+	return error->column_name == NULL ? pstrdup("") : error_signature(error);
+}
+
+/* "error" is taken over. */
+static void
+count_failure(ApplyRun *run, FailureTally *tally, ErrorData *error, int keys)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(run->context);
+	char *signature = tally == &run->undecoded ? undecoded_signature(error) : error_signature(error);
+
+	tally->failed_keys += keys;
+	if (tally->first == NULL)
+	{
+		tally->first = error;
+		tally->signature = signature;
+	}
+	else
+	{
+		tally->mixed |= strcmp(signature, tally->signature) != 0;
+		pfree(signature);
+		FreeErrorData(error);
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+tally_failure(ApplyRun *run, ChangeKind kind, ErrorData *error, int keys)
+{
+	count_failure(run, &run->tally[kind], error, keys);
+}
+
+/* An error that was raised says already where; one that was made here is told where by raising it. */
+static void
+check_one(const FailureTally *tally)
+{
+	if (tally->first == NULL || tally->mixed || tally->accepted > 0 || tally->failed_keys < apply_same_error_threshold)
+		return;
+	if (tally->first->context != NULL)
+		ReThrowError(tally->first);
+	ThrowErrorData(tally->first);
+}
+
+void
+tally_check(ApplyRun *run)
+{
+	for (int kind = 0; kind < (int) lengthof(run->tally); kind++)
+		check_one(&run->tally[kind]);
+	check_one(&run->undecoded);
 }
 
 /* ---- the list ---------------------------------------------------------------------- */
@@ -108,14 +185,14 @@ reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
 	MemoryContextSwitchTo(old_context);
 }
 
-void
-reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const char *column)
+/* What was not raised, to be tallied; "column" may be null. */
+static ErrorData *
+make_error(ApplyRun *run, int sqlstate, const char *message, const char *column)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(run->context);
 	ErrorData *error = palloc0(sizeof(ErrorData));
 
 	error->elevel = ERROR;
-	error->output_to_server = true;
 	error->filename = __FILE__;
 	error->lineno = __LINE__;
 	error->funcname = __func__;
@@ -124,6 +201,14 @@ reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const ch
 	error->column_name = column == NULL ? NULL : pstrdup(column);
 	error->assoc_context = run->context;
 	MemoryContextSwitchTo(old_context);
+	return error;
+}
+
+void
+reject_row(ApplyRun *run, int32 row, int sqlstate, const char *message, const char *column)
+{
+	ErrorData *error = make_error(run, sqlstate, message, column);
+
 	reject_row_error(run, row, error);
 	tally_failure(run, apply_row_kind(run, row), error, 1);
 }
@@ -143,11 +228,19 @@ compare_rejected_rows(const void *left, const void *right)
 	return left_row < right_row ? -1 : left_row > right_row;
 }
 
+static int
+code_of(const char *sqlstate)
+{
+	return strlen(sqlstate) == 5 ? MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4])
+								 : ERRCODE_DATA_EXCEPTION;
+}
+
 void
 reject_bad_records(ApplyRun *run)
 {
 	const ChangeBatch *batch = run->batch;
 
+	run->undecoded.accepted = batch->row_count;
 	for (uint32 i = 0; i < batch->bad_count; i++)
 	{
 		const BadRecord *bad = &batch->bad[i];
@@ -158,6 +251,8 @@ reject_bad_records(ApplyRun *run)
 		strlcpy(record->sqlstate, bad->sqlstate, sizeof(record->sqlstate));
 		record->message = keep_string(run, bad->message);
 		record->column_name = keep_string(run, bad->column);
+		if (i == 0 || bad->payload != batch->bad[i - 1].payload)
+			count_failure(run, &run->undecoded, make_error(run, code_of(bad->sqlstate), bad->message, bad->column), 1);
 	}
 }
 
@@ -184,60 +279,4 @@ rejected_sort(ApplyRun *run)
 	for (int i = 0; i < count; i++)
 		first[i] = rows[i].record;
 	pfree(rows);
-}
-
-/* ---- the same-error rule ------------------------------------------------------------- */
-
-/*
- * What makes two failures alike: SQLSTATE, and the constraint; where there is none the column and the function
- * that raised it.  For an error raised in PL/pgSQL the function is in the context, which names it with the line.
- */
-static char *
-error_signature(const ErrorData *error)
-{
-	const char *state = unpack_sql_state(error->sqlerrcode);
-	bool raised = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR);
-
-	if (error->constraint_name != NULL)
-		return psprintf("%s %s.%s %s", state, error->schema_name != NULL ? error->schema_name : "",
-						error->table_name != NULL ? error->table_name : "", error->constraint_name);
-	return psprintf("%s %s %s %s", state, error->column_name != NULL ? error->column_name : "",
-					error->funcname != NULL ? error->funcname : "",
-					raised && error->context != NULL ? error->context : "");
-}
-
-void
-tally_failure(ApplyRun *run, ChangeKind kind, ErrorData *error, int keys)
-{
-	FailureTally *tally = &run->tally[kind];
-	MemoryContext old_context = MemoryContextSwitchTo(run->context);
-
-	tally->failed_keys += keys;
-	if (tally->first == NULL)
-	{
-		tally->first = error;
-		tally->signature = error_signature(error);
-	}
-	else
-	{
-		char *signature = error_signature(error);
-
-		tally->mixed |= strcmp(signature, tally->signature) != 0;
-		pfree(signature);
-		FreeErrorData(error);
-	}
-	MemoryContextSwitchTo(old_context);
-}
-
-void
-tally_check(ApplyRun *run)
-{
-	for (int kind = 0; kind < (int) lengthof(run->tally); kind++)
-	{
-		FailureTally *tally = &run->tally[kind];
-
-		if (tally->first != NULL && !tally->mixed && tally->accepted == 0 &&
-			tally->failed_keys >= apply_same_error_threshold)
-			ReThrowError(tally->first);
-	}
 }

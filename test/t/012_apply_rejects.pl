@@ -154,6 +154,11 @@ is($apply->error('SET feldera_ingest.same_error_threshold = 3; SELECT ' . $apply
 is($apply->sql('SELECT cardinality(rejected) FROM ' . $apply->call('keyed', inserts(200, 'n % 2 = 0', '-1') =~ s/n::text/'"x"'/r)), '200', '200 that fail in two ways are rejected');
 is($apply->error('SELECT ' . $apply->call('keyed', inserts(150, 'true', '"x"'))), '22P02: invalid input syntax for type integer: "x"', 'conversion errors count');
 is($apply->sql('SELECT cardinality(rejected) FROM ' . $apply->call('keyed', inserts(150, 'true', '"x"') =~ s/n, CASE/7, CASE/r)), '150', 'by key as well');
+sub undecoded { my ($count, $more) = @_; return "(SELECT '[' || string_agg('{\"bad\": \"no JSON\"}', ',') || '$more]' FROM generate_series(1, $count))"; }
+is($apply->error('SELECT ' . $apply->call('keyed', undecoded(100, ''))), '22P04: no JSON', '100 messages that all cannot be decoded are raised');
+is($apply->sql('SELECT cardinality(rejected) FROM ' . $apply->call('keyed', undecoded(100, ''), reject_all => 'true')), '100', 'unless they are to be rejected');
+is($apply->sql('SELECT cardinality(rejected) FROM ' . $apply->call('keyed', undecoded(99, ''))), '99', '99 are rejected');
+is($apply->sql('SELECT cardinality(rejected) FROM ' . $apply->call('keyed', undecoded(100, ',{"delete": {"id": 999}}'))), '100', 'as are 100 with a good one among them');
 is($apply->error('SELECT ' . $apply->call('raising', inserts(100, 'true', '13'))), 'P0001: no 13', 'a trigger that refuses everything');
 is($apply->error('SELECT ' . $apply->call('raising', "(SELECT left(a, -1) || ',' || substr(b, 2) FROM " . inserts(100, 'true', '13') . ' x(a), ' . inserts(50, 'false', '', 'delete') =~ s/n, CASE/n + 1000, CASE/r . ' y(b))')),
 	'P0001: no 13', 'although deletes pass it');

@@ -202,6 +202,22 @@ read_to('half_broken', 300, 'a trigger that refuses every other row is no reason
 is(sql('SELECT count(*) FROM half_broken') . ' ' . sql("SELECT count(*) FROM feldera.rejected_records WHERE connector = 'half_broken.live'"),
 	'150 150', 'the good half is there, the other is put away');
 
+# ---- another format than the declared one -------------------------------------------------------------------------------------------
+
+my $csv = $kafka->create_topic('csv', 1);
+$kafka->produce($csv, 0, map { $_ % 3 ? "$_,x" : "$_,\"\"" } 0 .. 299);
+sql('CREATE TABLE mistaken (id int PRIMARY KEY, v text)');
+sql(connect_kafka('mistaken', $csv));
+FelderaIngest->wait_until($node, 'postgres',
+	"SELECT state = 'retrying' AND sqlstate = '22P04' AND error ~ 'expected an object' AND retries >= 2 FROM feldera.connectors WHERE connector = 'mistaken.live'",
+	'a topic of another format: retrying, with the error');
+like(FelderaIngest->log_text($node), qr/ERROR:  invalid type: 0, expected an object[^\n]*\n[^\n]*CONTEXT:  topic "$csv", partition 0, offsets 0 to 299\n\tconnector "mistaken.live"/,
+	'the log says at which messages');
+is(sql("SELECT count(*) FROM feldera.rejected_records WHERE connector = 'mistaken.live'"), '0', 'nothing is put away');
+sql(q(SELECT feldera.alter_connector('mistaken.live', '{"format": {"name": "csv", "config": {"update_format": null}}}')));
+read_to('mistaken', 300, 'the format is mended: it goes on');
+is(sql('SELECT count(*), sum(id) FROM mistaken'), '300|44850', 'each row once');
+
 FelderaIngest->check_log($node);
 $node->stop;
 done_testing();
