@@ -167,7 +167,7 @@ typedef enum StartResult
 	START_DONE,
 	START_NO_SLOT,   /* feldera_ingest.max_workers are busy */
 	START_NO_WORKER, /* max_worker_processes are busy */
-	START_BLOCKED    /* the database is about to be dropped or copied */
+	START_BLOCKED /* the database is about to be dropped or copied, or another suspect runs: we are told of the end */
 } StartResult;
 
 /* Reserve a slot and register its process; the caller gets SIGUSR1 when it starts and ends. */
@@ -186,6 +186,8 @@ extern void control_stop_slot(int index, uint32 generation);
 /* Drop reservations whose process never came. */
 extern void control_collect_reservations(void);
 extern void control_free_slot(int index, uint32 generation);
+/* The process has proved that it does not crash at once: other suspects may start.  Caller holds the lock. */
+extern void control_settle_locked(ProcessSlot *slot);
 extern void control_lock(LWLockMode mode);
 extern void control_unlock(void);
 

@@ -60,13 +60,16 @@ cycle_read_slots(Cycle *cycle)
 		ProcessSlot *slot = (ProcessSlot *) (copies + i * size);
 		SeenSlot *seen;
 
-		if (slot->phase == SLOT_FREE || slot->kind == SLOT_SUPERVISOR || slot->database != MyDatabaseId)
+		if (slot->phase == SLOT_FREE || slot->kind == SLOT_SUPERVISOR)
+			continue;
+		/* A crash takes the whole server down, so suspects of all databases take turns. */
+		cycle->suspect_runs |= slot->suspect && !slot->settled && slot->phase != SLOT_ENDED;
+		if (slot->database != MyDatabaseId)
 			continue;
 		seen = palloc0(sizeof(SeenSlot));
 		seen->index = i;
 		seen->slot = slot;
 		cycle->slots = lappend(cycle->slots, seen);
-		cycle->suspect_runs |= slot->suspect && !slot->settled && slot->phase != SLOT_ENDED;
 	}
 }
 

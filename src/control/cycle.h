@@ -16,6 +16,7 @@
 typedef struct SeenSlot
 {
 	int index;
+	bool settled;      /* its attempt mark was cleared in this cycle */
 	bool harvested;    /* ENDED: its report is recorded, or of no use */
 	ProcessSlot *slot; /* without "live" */
 } SeenSlot;
@@ -88,6 +89,7 @@ extern TimestampTz cycle_retry_time(int failures);
 extern bool cycle_harvest(Cycle *cycle);
 /* After the commit: what they said is kept. */
 extern void cycle_free_harvested(const Cycle *cycle);
+extern void cycle_note_settled(const Cycle *cycle);
 
 /* ---- cycle_decide.c: inside the cycle's transaction -------------------------------- */
 

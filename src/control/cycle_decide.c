@@ -45,6 +45,8 @@
 #include "utils/timestamp.h"
 
 #define LOCKED_CYCLE_MS 1000
+/* Somewhat longer than a worker waits to do it itself. */
+#define SETTLED_BY_SUPERVISOR_MS 11000
 #define CRASH_LIMIT 3
 #define CRASH_SQLSTATE "58000"
 
@@ -250,6 +252,38 @@ decide(Cycle *cycle, void *subject)
 		begin(cycle, ACTION_START, connector);
 }
 
+/* ---- processes that have proved themselves ------------------------------------------------ */
+
+/* A step of the cycle; "subject" is the slot. */
+static void
+settle(Cycle *cycle, void *subject)
+{
+	const SeenSlot *seen = subject;
+
+	(void) cycle;
+	catalog_clear_attempt(seen->slot->connector_id, seen->slot->epoch);
+}
+
+/* A worker clears its attempt mark itself, but not while it has a long transaction open. */
+static void
+settle_slots(Cycle *cycle)
+{
+	ListCell *cell;
+
+	foreach (cell, cycle->slots)
+	{
+		SeenSlot *seen = lfirst(cell);
+		TimestampTz due = TimestampTzPlusMilliseconds(seen->slot->reserved_at, SETTLED_BY_SUPERVISOR_MS);
+
+		if (seen->slot->phase != SLOT_ATTACHED || !seen->slot->begun || seen->slot->settled)
+			continue;
+		if (due > cycle->now)
+			cycle_look_again_at(cycle, due);
+		else
+			seen->settled = cycle_try(cycle, settle, seen);
+	}
+}
+
 /* Fewer crash marks first, then in the order of declaration. */
 static int
 compare_connectors(const ListCell *a, const ListCell *b)
@@ -289,6 +323,7 @@ cycle_decide(Cycle *cycle)
 	cycle->connectors = catalog_list_connectors();
 	if (cycle_harvest(cycle))
 		cycle->connectors = catalog_list_connectors();
+	settle_slots(cycle);
 	list_sort(cycle->connectors, compare_connectors);
 	foreach (cell, cycle->connectors)
 		(void) cycle_try(cycle, decide, lfirst(cell));

@@ -126,6 +126,26 @@ cycle_harvest(Cycle *cycle)
 	return any;
 }
 
+/* After the commit: the marks are gone. */
+void
+cycle_note_settled(const Cycle *cycle)
+{
+	ListCell *cell;
+
+	foreach (cell, cycle->slots)
+	{
+		SeenSlot *seen = lfirst(cell);
+		ProcessSlot *slot = &control_shared->slots[seen->index];
+
+		if (!seen->settled)
+			continue;
+		control_lock(LW_EXCLUSIVE);
+		if (slot->generation == seen->slot->generation)
+			control_settle_locked(slot);
+		control_unlock();
+	}
+}
+
 /* After the commit: what they said is kept. */
 void
 cycle_free_harvested(const Cycle *cycle)

@@ -169,13 +169,28 @@ kind_has_room(SlotKind kind)
 	return false;
 }
 
+/* Is another suspect of a crash on its way?  Two supervisors may want to start one at the same time.  Caller holds
+ * the lock. */
+static bool
+suspect_runs(void)
+{
+	for (int i = 0; i < control_shared->slot_count; i++)
+	{
+		const ProcessSlot *slot = &control_shared->slots[i];
+
+		if ((slot->phase == SLOT_RESERVED || slot->phase == SLOT_ATTACHED) && slot->suspect && !slot->settled)
+			return true;
+	}
+	return false;
+}
+
 static StartResult
 reserve(const SlotRequest *request, int *index, uint32 *generation)
 {
 	StartResult result = START_NO_SLOT;
 
 	control_lock(LW_EXCLUSIVE);
-	if (control_database_is_blocked_locked(request->database))
+	if (control_database_is_blocked_locked(request->database) || (request->suspect && suspect_runs()))
 		result = START_BLOCKED;
 	else if (kind_has_room(request->kind))
 	{
@@ -238,6 +253,14 @@ control_start_process(const SlotRequest *request)
 	}
 	control_free_slot(index, generation);
 	return START_NO_WORKER;
+}
+
+void
+control_settle_locked(ProcessSlot *slot)
+{
+	if (slot->suspect && !slot->settled)
+		control_wake_supervisors_locked();
+	slot->settled = true;
 }
 
 /* Back to FREE.  Caller holds the lock. */

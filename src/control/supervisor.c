@@ -207,6 +207,7 @@ supervise(void)
 	if (!consult_catalog(&cycle))
 		leave_without_extension();
 	publish(&cycle);
+	cycle_note_settled(&cycle);
 	cycle_free_harvested(&cycle);
 	act(&cycle);
 	(void) pgstat_report_stat(true);

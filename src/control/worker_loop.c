@@ -67,17 +67,12 @@ clear_attempt(WorkerRun *run)
 static void
 note_settled(WorkerRun *run)
 {
-	bool suspect;
-
 	if (!run->attempt_open)
 		return;
 	run->attempt_open = false;
 	control_lock(LW_EXCLUSIVE);
-	run->slot->settled = true;
-	suspect = run->slot->suspect;
+	control_settle_locked(run->slot);
 	control_unlock();
-	if (suspect)
-		control_wake_database(MyDatabaseId);
 }
 
 static void
