@@ -81,6 +81,8 @@ settle_session(const ProcessSlot *slot)
 	set_option("default_transaction_deferrable", "off");
 	set_option("statement_timeout", "0");
 	set_option("lock_timeout", "0");
+	/* Shorter than anybody's, so that in a deadlock with a user (a pause and DDL in one transaction) the worker gives way. */
+	set_option("deadlock_timeout", "20ms");
 	set_option("idle_in_transaction_session_timeout", "0");
 	if (COMPAT_HAS_TRANSACTION_TIMEOUT)
 		set_option("transaction_timeout", "0");
