@@ -400,7 +400,7 @@ leaf_reader_skip(LeafReader *leaf, int64_t rows, const IngestCancel *cancel, Ing
 		{
 			int64_t part = rows < PARQUET_MAX_BATCH_ROWS ? rows : PARQUET_MAX_BATCH_ROWS;
 
-			if (!leaf_reader_fill(leaf, part, PARQUET_MAX_BATCH_BYTES, cancel, error))
+			if (!leaf_reader_fill(leaf, part, leaf->file->options.batch_size, cancel, error))
 				return false;
 			dropped = leaf->batch.row_count;
 			if (dropped == 0)

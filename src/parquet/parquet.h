@@ -34,6 +34,7 @@ typedef struct ParquetOptions
 {
 	size_t byte_budget;           /* of one reader; 0 = 32 MB.  Up to four times that where hundreds of columns have
 								   * large pages, before pages are given back and read again */
+	size_t batch_size;            /* bytes that one array takes, about; 0 = 16 MB */
 	size_t max_page_size;         /* bytes, a larger page is LIMIT; 0 = 256 MB */
 	size_t max_footer_size;       /* 0 = 1 GB */
 	bool skip_page_checksums;     /* page CRCs are verified where present unless set */
@@ -84,7 +85,7 @@ extern bool parquet_reader_open(const ParquetFile *file, const struct ArrowSchem
 extern void parquet_reader_skip_row_group(ParquetReader *reader, int row_group);
 
 /*
- * The next rows: at most "max_rows" (0: any number), and 8,192, and about 16 MB.  array->release is null
+ * The next rows: at most "max_rows" (0: any number), and 8,192, and about batch_size.  array->release is null
  * at the end of the file.  *first_row is the physical row number of the array's row 0; the
  * rows of one array are adjacent.  The caller owns the array and may keep it after the
  * reader is gone.

@@ -35,7 +35,7 @@
 
 #define PARQUET_MAX_DEPTH 100       /* schema nodes from the root to a leaf; levels stay below 256 */
 #define PARQUET_MAX_BATCH_ROWS 8192 /* the door's promise */
-#define PARQUET_MAX_BATCH_BYTES (16u << 20)
+#define PARQUET_DEFAULT_BATCH (16u << 20)
 #define PARQUET_BLOCK 2048 /* level entries handled at a time */
 #define PARQUET_DEFAULT_BUDGET (32u << 20)
 #define PARQUET_DEFAULT_MAX_PAGE (256u << 20)

@@ -7,7 +7,7 @@
  * the same row between two calls, except for rows that some of them decoded and the last batch did not take; those wait
  * in the leaf's batch.
  *
- * A batch ends at 8,192 rows, at the row group's end, or where the columns together took 16 MB: each leaf is asked for as
+ * A batch ends at 8,192 rows, at the row group's end, or where the columns together took batch_size: each leaf is asked for as
  * many rows as the shortest before it has, within the bytes that are left (or its share of them), and the array gets the
  * rows that all have.
  *
@@ -84,6 +84,7 @@ parquet_open(const ParquetInput *input, const ParquetOptions *options, ParquetFi
 	if (options != NULL)
 		file->options = *options;
 	set_default(&file->options.byte_budget, PARQUET_DEFAULT_BUDGET);
+	set_default(&file->options.batch_size, PARQUET_DEFAULT_BATCH);
 	set_default(&file->options.max_page_size, PARQUET_DEFAULT_MAX_PAGE);
 	set_default(&file->options.max_footer_size, PARQUET_DEFAULT_MAX_FOOTER);
 	/* what is parsed takes more room than its bytes, but not without bounds */
@@ -422,15 +423,46 @@ announce_next_row_group(ParquetReader *reader)
 	free(chunks);
 }
 
+/*
+ * Count what leaf "i" holds between two batches: *open bytes of pages, and of dictionaries.  Where the pages pass the
+ * budget, one that takes more than its share is suspended; the earlier columns keep theirs, so that as few as possible
+ * are read twice.
+ */
+static bool
+keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dictionaries, IngestError *error)
+{
+	const ParquetOptions *options = &reader->file->options;
+	LeafReader *leaf = reader->leaves[i];
+	size_t bytes = leaf_page_bytes(leaf);
+	size_t budget = OPEN_PAGES * options->byte_budget;
+	size_t share = budget / (size_t) reader->leaf_count;
+
+	*open += bytes;
+	if (leaf->values.dictionary != NULL)
+		*dictionaries += leaf->values.dictionary->bytes;
+	if (*dictionaries > options->byte_budget + options->max_page_size)
+		return ingest_fail(error, INGEST_ERROR_LIMIT, "dictionaries of the columns together take more than %zu bytes",
+						   options->byte_budget + options->max_page_size);
+	if (*open > budget && bytes > share)
+	{
+		leaf_suspend_page(leaf);
+		*open -= bytes;
+	}
+	return true;
+}
+
 /* Pass over the first rows of the row group that was just begun. */
 static bool
 skip_rows(ParquetReader *reader, const IngestCancel *cancel, IngestError *error)
 {
 	int64_t rows = reader->rows_to_skip;
+	size_t open = 0;
+	size_t dictionaries = 0;
 
 	for (int32_t i = 0; rows > 0 && i < reader->leaf_count; i++)
 	{
-		if (!leaf_reader_skip(reader->leaves[i], rows, cancel, error))
+		if (!leaf_reader_skip(reader->leaves[i], rows, cancel, error) ||
+			!keep_to_budget(reader, i, &open, &dictionaries, error))
 			return leaf_context(reader, reader->leaves[i], error);
 	}
 	reader->rows_to_skip = 0;
@@ -496,42 +528,15 @@ static int64_t
 rows_to_ask(const ParquetReader *reader, int64_t max_rows)
 {
 	int64_t rows = PARQUET_MAX_BATCH_ROWS;
+	int64_t fitting = (int64_t) reader->file->options.batch_size;
 
 	if (max_rows > 0 && max_rows < rows)
 		rows = max_rows;
 	if (reader->rows_left < rows)
 		rows = reader->rows_left;
-	if (reader->bytes_per_row > 0 && rows > PARQUET_MAX_BATCH_BYTES / reader->bytes_per_row)
-		rows = PARQUET_MAX_BATCH_BYTES / reader->bytes_per_row;
+	if (reader->bytes_per_row > 0 && rows > fitting / reader->bytes_per_row)
+		rows = fitting / reader->bytes_per_row;
 	return rows > 0 ? rows : 1;
-}
-
-/*
- * Count what leaf "i" holds between two batches: *open bytes of pages, and of dictionaries.  Where the pages pass the
- * budget, one that takes more than its share is suspended; the earlier columns keep theirs, so that as few as possible
- * are read twice.
- */
-static bool
-keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dictionaries, IngestError *error)
-{
-	const ParquetOptions *options = &reader->file->options;
-	LeafReader *leaf = reader->leaves[i];
-	size_t bytes = leaf_page_bytes(leaf);
-	size_t budget = OPEN_PAGES * options->byte_budget;
-	size_t share = budget / (size_t) reader->leaf_count;
-
-	*open += bytes;
-	if (leaf->values.dictionary != NULL)
-		*dictionaries += leaf->values.dictionary->bytes;
-	if (*dictionaries > options->byte_budget + options->max_page_size)
-		return ingest_fail(error, INGEST_ERROR_LIMIT, "dictionaries of the columns together take more than %zu bytes",
-						   options->byte_budget + options->max_page_size);
-	if (*open > budget && bytes > share)
-	{
-		leaf_suspend_page(leaf);
-		*open -= bytes;
-	}
-	return true;
 }
 
 /*
@@ -541,10 +546,11 @@ keep_to_budget(const ParquetReader *reader, int32_t i, size_t *open, size_t *dic
 static size_t
 batch_limit(const ParquetReader *reader, int64_t bytes_per_row, int64_t rows)
 {
+	size_t limit = reader->file->options.batch_size;
 	uint64_t used = (uint64_t) bytes_per_row * (uint64_t) rows;
-	size_t share = PARQUET_MAX_BATCH_BYTES / (size_t) reader->leaf_count;
+	size_t share = limit / (size_t) reader->leaf_count;
 
-	return used + share < PARQUET_MAX_BATCH_BYTES ? (size_t) (PARQUET_MAX_BATCH_BYTES - used) : share + 1;
+	return used + share < limit ? (size_t) (limit - used) : share + 1;
 }
 
 /* Decode; *rows becomes what all leaves have. */
