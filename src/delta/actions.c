@@ -434,6 +434,19 @@ read_line(ActionReader *reader, Action *action, IngestError *error)
 	}
 }
 
+/* What stands behind the object is passed over, as by the writers' own readers, but never another action. */
+static bool
+check_rest(const JsonScanner *scanner, IngestError *error)
+{
+	const char *at = scanner->position;
+
+	while (at < scanner->end && (*at == ' ' || *at == '\t'))
+		at++;
+	if (at == scanner->end || *at != '{')
+		return true;
+	return ingest_fail(error, INGEST_ERROR_CORRUPT, "two objects in one line");
+}
+
 static int64_t
 line_number(const char *start, const char *position)
 {
@@ -458,7 +471,7 @@ action_reader_next(ActionReader *reader, Action *action, bool *more, IngestError
 	*more = begin < scanner->end;
 	if (!*more)
 		return true;
-	if (!read_line(reader, action, error))
+	if (!read_line(reader, action, error) || !check_rest(scanner, error))
 	{
 		reader->torn = memchr(begin, '\n', (size_t) (scanner->end - begin)) == NULL;
 		return ingest_context(error, "line %lld", (long long) line_number(scanner->start, begin));

@@ -16,15 +16,16 @@ my $tables = PostgreSQL::Test::Utils::tempdir();
 my $node = FelderaIngest->new_cluster('delta_types');
 FelderaIngest->create_extension($node, 'postgres');
 
-# A connector named "delta" on the target; "config" are more members of transport.config.
+# A connector named "delta" on the target; "config" are more members of transport.config, "more" of the connector.
 sub connect_delta
 {
-	my ($target, $uri, $mode, $config) = @_;
+	my ($target, $uri, $mode, $config, $more) = @_;
 	my $options = $uri =~ /^s3:/ ? ', ' . $s3->options_json : '';
 	$config = defined $config ? ", $config" : '';
+	$more = defined $more ? ", $more" : '';
 	$node->safe_psql('postgres', <<"EOC");
 SELECT feldera.create_connector('$target', '{"name": "delta", "transport": {"name": "delta_table_input",
-	"config": {"uri": "$uri", "mode": "$mode", "poll_interval_ms": 50$options$config}}}')
+	"config": {"uri": "$uri", "mode": "$mode", "poll_interval_ms": 50$options$config}}$more}')
 EOC
 	return;
 }
@@ -234,13 +235,16 @@ CREATE TABLE keyless (id bigint, v int, t text);
 CREATE TABLE later (id bigint, v int, t text);
 CREATE TABLE truth (id bigint, v int, t text);
 EOC
-connect_delta($_, "s3://$bucket/live", 'snapshot_and_follow') for 'keyed', 'keyless';
+# Batches far smaller than a version: deletes must come before inserts, however far apart.
+connect_delta($_, "s3://$bucket/live", 'snapshot_and_follow', undef, '"max_batch_size": 7') for 'keyed', 'keyless';
 connect_delta('later', "s3://$bucket/live", 'follow');
 
-# Run the code on the table "live", then wait until all have followed to its newest version; "truth" are its rows by delta-rs.
+# Run the code on the table "live", then wait until the followers (all, if none is named) have followed to its newest
+# version; "truth" are its rows by delta-rs.
 sub change
 {
-	my ($name, $code) = @_;
+	my ($name, $code, @followers) = @_;
+	@followers = qw(keyed keyless later) if !@followers;
 	my $version = $s3->python(<<"EOC");
 live = DeltaTable("s3://$bucket/live", storage_options=storage_options())
 def rows(first, count, v, text="text"):
@@ -257,10 +261,10 @@ EOC
 	chomp $version;
 	$node->safe_psql('postgres', "TRUNCATE truth; COPY truth FROM '$tables/truth.csv' CSV");
 	FelderaIngest->wait_until($node, 'postgres',
-		"SELECT count(*) = 3 FROM feldera.delta_positions WHERE uri = 's3://$bucket/live' AND next_version = $version + 1",
-		"$name: all follow to version $version");
-	same_rows('TABLE keyed', 'TABLE truth', "$name: with a primary key");
-	same_rows('TABLE keyless', 'TABLE truth', "$name: without a primary key");
+		'SELECT count(*) = ' . @followers . ' FROM feldera.delta_positions WHERE connector IN ('
+		  . join(', ', map { "'$_.delta'" } @followers) . ") AND next_version = $version + 1",
+		"$name: followed to version $version");
+	same_rows("TABLE $_", 'TABLE truth', "$name: $_") for grep { $_ ne 'later' } @followers;
 	return;
 }
 
@@ -280,6 +284,18 @@ EOC
 my $processed = column('keyless', 'rows_processed');
 change('compaction', 'live.optimize.compact()');
 is(column('keyless', 'rows_processed'), $processed, 'which changes no row');
+$node->safe_psql('postgres', "SELECT feldera.pause_connector('keyless.delta')");
+change('more files', 'for part in range(3): write(rows(200 + 10 * part, 10, 4), mode="append")', 'keyed', 'later');
+$node->safe_psql('postgres', "SELECT feldera.start_connector('keyless.delta')");
+$node->safe_psql('postgres', "SELECT feldera.pause_connector('keyed.delta')");
+change('all follow', 'pass', 'keyless', 'later');
+change('compaction and VACUUM', <<'EOC', 'keyless', 'later');
+live.optimize.compact()
+live = DeltaTable(live.table_uri, storage_options=storage_options())
+live.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+EOC
+$node->safe_psql('postgres', "SELECT feldera.start_connector('keyed.delta')");
+change('append after that', 'write(rows(300, 5, 3), mode="append")');
 change('overwrite', 'write(rows(50, 60, 5), mode="overwrite")');
 change('the same rows once more', 'write(rows(50, 60, 5), mode="overwrite")');
 change('partial overwrite', 'write(rows(60, 5, 6), mode="overwrite", predicate="id >= 60 and id < 65")');

@@ -79,6 +79,7 @@ test_lines(void)
 	is_text(kinds_of("{\"add\":{\"path\":\"x\"}}\n{\"remove\":{\"path\":\"x\"}}"), "ar", "no newline at the end");
 	is_text(kinds_of("{\"commitInfo\":{}}\r\n\r\n\n{\"cdc\":{\"path\":\"x\"}}\r\n"), "ic", "CRLF and empty lines");
 	is_text(kinds_of("{\"add\":{\"path\":\"x\"}}x\n{\"add\":{\"path\":\"y\"}}x\n"), "aa", "bytes behind the object");
+	is_text(kinds_of("{\"add\":{\"path\":\"x\"}} {\"add\":{\"path\":\"y\"}}\n"), "!", "two actions in a line");
 	is_text(kinds_of("{\"add\":\n{\"path\":\n\"x\"}\n}\n{\"add\":{\"path\":\"y\"}}\n"), "aa", "an object over lines");
 	is_text(kinds_of("{\"unknown\":{\"a\":[1]}}\n{}\n{\"add\":null}\n"), "---", "unknown and absent");
 	is_text(kinds_of("{\"add\":null,\"remove\":{\"path\":\"x\"}}\n"), "r", "null members beside an action");
