@@ -107,8 +107,11 @@ prepare(WorkerRun *run, SourcePosition **position)
 	run->target = apply_open(run->declaration->relid);
 	MemoryContextSwitchTo(old);
 	*position = catalog_load_position(run->declaration->connector_id);
-	control_commit();
 	run->phase = worker_phase_of(*position);
+	/* A probe may have stored the start, and nothing of the phase that begins now. */
+	if (run->phase != NULL && !run->probe)
+		catalog_record_phase(run->declaration->connector_id, run->phase, NULL);
+	control_commit();
 	run->follows_versions = *position != NULL && (*position)->next_version >= 0;
 	live_phase(run->slot, run->phase != NULL ? run->phase : "");
 	return true;

@@ -57,6 +57,17 @@ unlike(FelderaIngest->log_text($node), qr/CONTEXT/, 'and without noise');
 FelderaIngest->wait_until($node, 'postgres',
 	"SELECT n_tup_ins >= 500 FROM pg_stat_user_tables WHERE relname = 'second'", 'rows are counted in pg_stat_user_tables');
 
+# who was pinned by a probe while it was paused has its phase in the history as well
+FelderaIngest->create_datagen($node, 'postgres', 'third', rate => 100, paused => 1);
+FelderaIngest->wait_until($node, 'postgres',
+	"SELECT pinned_at IS NOT NULL FROM feldera.progress JOIN feldera.connector USING (connector_id) WHERE name = 'third.live'",
+	'a probe pins');
+$node->safe_psql('postgres', "SELECT feldera.start_connector('third.live')");
+FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) > 0 FROM third', 'it starts');
+is($node->safe_psql('postgres', "SELECT count(*) FROM feldera.state_change WHERE connector = 'third.live' AND phase = 'live'"),
+	'1', 'phase live is in the history');
+$node->safe_psql('postgres', "SELECT feldera.drop_connector('third.live')");
+
 # figures of another database are not shown
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 FelderaIngest->create_extension($node, 'other');
