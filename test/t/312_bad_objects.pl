@@ -17,22 +17,26 @@ my $endpoint = $s3->endpoint;
 my $node = FelderaIngest->new_cluster('bad_objects');
 FelderaIngest->create_extension($node, 'postgres');
 
-# Tables "id int, part int, text" of 100 rows in two commits of five files each.
+# Tables "id int, part int, text" of 100 rows in ten files; in one commit, where a connector waits for the table, which would
+# read the first of several as a whole snapshot.
 
-sub write_table
+sub write_commits
 {
-	my (@uris) = @_;
+	my ($commits, @uris) = @_;
 	my $uris = join(', ', map { qq("$_") } @uris);
+	my $rows = 100 / $commits;
 	$s3->python(<<"EOC");
 for uri in ($uris,):
-    for commit in range(2):
-        ids = range(commit * 50, commit * 50 + 50)
+    for commit in range($commits):
+        ids = range(commit * $rows, commit * $rows + $rows)
         write_deltalake(uri, pa.table({"id": pa.array(ids, pa.int32()), "part": pa.array([i // 10 for i in ids], pa.int32()),
             "text": pa.array([f"text of {i}" for i in ids])}), partition_by=["part"], mode="append",
             storage_options=storage_options() if uri.startswith("s3") else None)
 EOC
 	return;
 }
+
+sub write_table { return write_commits(2, @_); }
 
 # A connector named "delta" on a new table; "config" are members of transport.config that differ from the usual.
 sub connect_delta
@@ -112,14 +116,14 @@ $s3->request('PUT', "/bad-later-$$");
 FelderaIngest->wait_until($node, 'postgres',
 	"SELECT error ~ 'no Delta table' FROM feldera.connectors WHERE connector = 'no_bucket.delta'", 'a bucket without the table is told apart');
 is_told('no_bucket', 'retrying', qr{there is no Delta table at "s3://bad-later-$$/table"});
-write_table("s3://bad-later-$$/table");
+write_commits(1, "s3://bad-later-$$/table");
 heals('no_bucket');
 
 # objects that are no Delta table
 $s3->put_object($bucket, 'plain/data.csv', "1,2,3\n");
 connect_delta('no_table', "s3://$bucket/plain");
 is_told('no_table', 'retrying', qr{there is no Delta table at "s3://$bucket/plain"});
-write_table("s3://$bucket/plain");
+write_commits(1, "s3://$bucket/plain");
 heals('no_table');
 
 # no rights: unsigned, where signatures are asked for
