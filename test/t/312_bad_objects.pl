@@ -170,11 +170,11 @@ EOC
 	$own->kill9;
 	is_told('away', 'retrying', qr{s3://$place/table/.*127\.0\.0\.1 port});
 	$own->start;
-	$append->(50, 50);
 	FelderaIngest->wait_until($node, 'postgres',
 		"SELECT state = 'running' AND error IS NULL AND pid = $pid FROM feldera.connectors WHERE connector = 'away.delta'",
 		'away: the same worker goes on');
-	FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) >= 100 FROM away', 'away: with what has come meanwhile');
+	$append->(50, 50);
+	FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) >= 100 FROM away', 'away: with what comes');
 	is_exact('away');
 	$node->safe_psql('postgres', "SELECT feldera.drop_connector('away.delta')");
 }
