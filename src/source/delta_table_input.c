@@ -142,6 +142,7 @@ open_source(DeltaSource *source, IngestError *error)
 	if (!delta_config_parse(run->config, &source->config, error) || !open_storage(source, error))
 		return false;
 	source->options.parquet.byte_budget = decode_budget(&source->config);
+	source->options.parquet.batch_size = source->options.parquet.byte_budget / 3;
 	return delta_table_create(source->storage, &source->options, &source->table, error) &&
 		   read_ahead_create(source->storage, (int) source->config.readers, READ_AHEAD_BYTES, &source->cancel,
 							 &source->ahead, error);

@@ -17,10 +17,18 @@
  */
 #define MAX_HEAPS 2
 
+/*
+ * What is larger is mapped by itself and goes back to the system when it is freed.  Left alone, glibc raises this bound
+ * to the largest block that was ever freed, 32 MB at most, and batches and pages then leave holes in the heaps, which
+ * double a worker's memory.
+ */
+#define MAPPED_FROM (1 << 20)
+
 /* On the main thread, before any thread exists. */
 void
 source_initialize(void)
 {
 	mallopt(M_ARENA_MAX, MAX_HEAPS);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	storage_initialize();
 }
