@@ -25,9 +25,12 @@
 #include "postgres.h"
 
 #include "apply/apply_internal.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
+
+#define MESSAGE_MAX 900 /* bytes of a rejected record's error */
 
 /* ---- whose fault ---------------------------------------------------------------- */
 
@@ -166,6 +169,19 @@ keep_string(ApplyRun *run, const char *text)
 	return text == NULL ? NULL : MemoryContextStrdup(run->result_context, text);
 }
 
+/* The same of an error's text, which may quote a value of any size: the payload has it whole. */
+static char *
+keep_message(ApplyRun *run, const char *text)
+{
+	int length = (int) strlen(text);
+	int kept = pg_mbcliplen(text, length, MESSAGE_MAX);
+	char *copy = MemoryContextAlloc(run->result_context, kept + sizeof("..."));
+
+	memcpy(copy, text, kept);
+	strcpy(copy + kept, kept < length ? "..." : "");
+	return copy;
+}
+
 void
 reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
 {
@@ -177,7 +193,7 @@ reject_row_error(ApplyRun *run, int32 row, const ErrorData *error)
 	record->payload = payload < batch->payload_count ? &batch->payloads[payload] : NULL;
 	record->row_number = batch->row_numbers == NULL ? row : batch->row_numbers[row];
 	strlcpy(record->sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(record->sqlstate));
-	record->message = keep_string(run, error->message != NULL ? error->message : "missing error text");
+	record->message = keep_message(run, error->message != NULL ? error->message : "missing error text");
 	record->column_name = keep_string(run, error->column_name);
 	record->constraint_name = keep_string(run, error->constraint_name);
 	old_context = MemoryContextSwitchTo(run->context);

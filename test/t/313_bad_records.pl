@@ -51,6 +51,8 @@ my @kinds = (
 	[ '0 bytes', $as_it_is->(''), '22P04', '', '', qr/empty/ ],
 	[ 'no JSON', $as_it_is->('{"insert": {"id": '), '22P02', '', '', qr/JSON/ ],
 	[ 'words', $as_it_is->('good morning'), '22P02', '', '', qr/JSON/ ],
+	[ 'any bytes', $as_it_is->(join('', map { chr } reverse 0 .. 255)), '22P02', '', '', qr/JSON/ ],
+	[ 'any bytes for a verb', $as_it_is->(qq({"\xff\xfe\xc3": 1})), '22P04', '', '', qr/unknown field/ ],
 	[ 'a number', $as_it_is->('42'), '22P04', '', '', qr/expected an object/ ],
 	[ 'an unknown verb', $as_it_is->('{"upsert": {"id": 1}}'), '22P04', '', '', qr/unknown field `upsert`/ ],
 	[ 'a bare row', $as_it_is->('{"id": 1, "demanded": 1}'), '22P04', '', '', qr/unknown field `id`.*raw/ ],
@@ -73,6 +75,8 @@ my @kinds = (
 	[ 'NOT NULL, absent', sub { return qq({"insert": {"id": $_[0]}}) }, '23502', 'demanded', '', qr/missing|null value/ ],
 	[ 'UNIQUE', $insert->('"code": "first"'), '23505', '', 'one_code', qr/duplicate key/ ],
 	[ 'a trigger', $insert->('"note": "refuse"'), 'P0001', '', '', qr/row \d+ is refused/ ],
+	[ '5 MB that are no date', $insert->('"day": "' . 'y' x 5_000_000 . '"'), '22007', 'day', '', qr/date/ ],
+	[ '5 MB that are no number', $insert->('"amount": "' . 'y' x 5_000_000 . '"'), '22P02', 'amount', '', qr/numeric/ ],
 	[ '50 MB that are no JSON', $as_it_is->('x' x 50_000_000), '22P02', '', '', qr/JSON/ ],
 	[ '50 MB of text too long', $insert->('"name": "' . 'y' x 50_000_000 . '"'), '22001', 'name', '', qr/too long/ ]);
 
@@ -91,7 +95,7 @@ push @messages, sprintf('{"insert": {"id": %d, "demanded": 1, "note": "%s"}}', s
 my @together;
 for my $message (@messages)
 {
-	if (length $message > 0 && length $message < 1000) { push @together, $message; next; }
+	if ($message =~ /^[^\n]{1,999}\z/) { push @together, $message; next; }
 	$kafka->produce($topic, 0, @together) if @together;
 	@together = ();
 	$kafka->produce_message($topic, 0, $message);
