@@ -138,6 +138,11 @@ cmp_ok(length FelderaIngest->log_text($node), '<', 1_000_000, 'no message is pou
 $kafka->produce_message($topic, 0, sprintf('{"insert": {"id": %d, "demanded": 1, "unknown": {"a": [1, 2]}}}', scalar @messages));
 FelderaIngest->wait_until($node, 'postgres', 'SELECT count(*) = 1 FROM target WHERE id = ' . scalar(@messages), 'a field without a column is passed over');
 
+# The key is kept with the message.
+$kafka->produce_message($topic, 0, 'no JSON', 'the key');
+FelderaIngest->wait_until($node, 'postgres', "SELECT count(*) = 1 FROM feldera.rejected_records WHERE convert_from(key, 'UTF8') = 'the key' AND payload = 'no JSON'",
+	'the key of a message is put away with it');
+
 # ---- rights ---------------------------------------------------------------------------------------------------------------
 
 sql(<<'EOC');

@@ -10,6 +10,7 @@
  *	  kafka_tool BROKERS watermarks TOPIC PARTITION		prints "LOW HIGH"
  *	  kafka_tool BROKERS produce TOPIC PARTITION [NAME=VALUE ...]	a message a line of standard input
  *	  kafka_tool BROKERS message TOPIC PARTITION [NAME=VALUE ...]	all of standard input is one message
+ *	  kafka_tool BROKERS keyed TOPIC PARTITION KEY		the same with a key
  *	  kafka_tool BROKERS tombstone TOPIC PARTITION		one message with a null value
  *	  kafka_tool BROKERS transaction TOPIC PARTITION commit|abort	as produce, in one transaction
  *	  kafka_tool BROKERS ready							waits until the broker answers
@@ -201,17 +202,18 @@ wait_ready(rd_kafka_t *client)
 	rd_kafka_metadata_destroy(metadata);
 }
 
-/* value null: a tombstone */
+/* value null: a tombstone; key null: none */
 static void
-send_message(rd_kafka_t *client, const char *topic, int partition, char *value, size_t length)
+send_message(rd_kafka_t *client, const char *topic, int partition, const char *key, char *value, size_t length)
 {
+	size_t key_length = key != NULL ? strlen(key) : 0;
 	rd_kafka_resp_err_t error;
 
 	for (;;)
 	{
 		error = rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-								  RD_KAFKA_V_VALUE(value, length), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-								  RD_KAFKA_V_END);
+								  RD_KAFKA_V_KEY((void *) key, key_length), RD_KAFKA_V_VALUE(value, length),
+								  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
 		if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			break;
 		rd_kafka_poll(client, 100);
@@ -232,13 +234,13 @@ send_lines(rd_kafka_t *client, const char *topic, int partition)
 	{
 		if (length > 0 && line[length - 1] == '\n')
 			length--;
-		send_message(client, topic, partition, line, (size_t) length);
+		send_message(client, topic, partition, NULL, line, (size_t) length);
 	}
 	free(line);
 }
 
 static void
-send_whole_input(rd_kafka_t *client, const char *topic, int partition)
+send_whole_input(rd_kafka_t *client, const char *topic, int partition, const char *key)
 {
 	char *data = NULL;
 	size_t length = 0, capacity = 0, got;
@@ -255,7 +257,7 @@ send_whole_input(rd_kafka_t *client, const char *topic, int partition)
 		got = fread(data + length, 1, capacity - length, stdin);
 		length += got;
 	} while (got > 0);
-	send_message(client, topic, partition, data, length);
+	send_message(client, topic, partition, key, data, length);
 	free(data);
 }
 
@@ -310,9 +312,11 @@ main(int count, char **arguments)
 	else if (strcmp(command, "produce") == 0)
 		send_lines(client, topic, partition);
 	else if (strcmp(command, "message") == 0)
-		send_whole_input(client, topic, partition);
+		send_whole_input(client, topic, partition, NULL);
+	else if (strcmp(command, "keyed") == 0 && count > 5)
+		send_whole_input(client, topic, partition, arguments[5]);
 	else if (strcmp(command, "tombstone") == 0)
-		send_message(client, topic, partition, NULL, 0);
+		send_message(client, topic, partition, NULL, NULL, 0);
 	else if (strcmp(command, "transaction") == 0 && count > 5)
 		send_transaction(client, topic, partition, strcmp(arguments[5], "commit") == 0);
 	else if (strcmp(command, "ready") == 0)

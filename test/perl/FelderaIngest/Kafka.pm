@@ -186,11 +186,11 @@ sub produce
 	return;
 }
 
-# All of the bytes are one message.
+# All of the bytes are one message, with a key where one is given.
 sub produce_message
 {
-	my ($self, $topic, $partition, $bytes) = @_;
-	$self->tool($bytes, 'message', $topic, $partition);
+	my ($self, $topic, $partition, $bytes, $key) = @_;
+	$self->tool($bytes, (defined $key ? 'keyed' : 'message'), $topic, $partition, (defined $key ? $key : ()));
 	return;
 }
 
