@@ -1,5 +1,5 @@
-# Memory of a worker at default limits: the largest RssAnon while it reads a row group of 1 GB and topics of 2 GB, of messages that
-# compress a little, well, and very well. Exits with a failure where one is above 200 MB.
+# Memory of a worker at default limits: the largest RssAnon while it reads a row group of 1 GB, several files at once, and topics of
+# 2 GB, of messages that compress a little, well, and very well. Exits with a failure where one is above 200 MB.
 
 use strict;
 use warnings;
@@ -31,6 +31,7 @@ my $above = 0;
 sub run
 {
 	my ($name, $json, $done) = @_;
+	local $ENV{PGOPTIONS} = '-c client_min_messages=error';
 	FelderaIngest::Memory->create_target($node, 'target');
 	my $began = time();
 	$node->safe_psql('postgres', "SELECT feldera.create_connector('target', '$json')");
@@ -53,11 +54,15 @@ printf "%-50s %10s %11s\n", 'memory of a worker', '', 'peak RssAnon';
 {
 	my $s3 = FelderaIngest::S3->new(start => 1);
 	my $bucket = $s3->create_bucket('memory');
-	my $sizes = FelderaIngest::Memory->write_row_group($s3, $bucket, rows => 200_000);
-	run(sprintf('Delta on S3, one row group of %.2f GB', $sizes->{decoded} / 1e9),
-		qq({"name": "live", "transport": {"name": "delta_table_input",
-			"config": {"uri": "s3://$bucket/wide", "mode": "snapshot", ) . $s3->options_json . '}}}',
-		"SELECT state = 'finished' FROM feldera.connectors");
+	for my $case ([ 1, 200_000 ], [ 8, 60_000 ])
+	{
+		my ($files, $rows) = @$case;
+		my $sizes = FelderaIngest::Memory->write_row_group($s3, $bucket, rows => $rows, files => $files, name => "of_$files");
+		run(sprintf('Delta on S3, files %d, row group %.2f GB', $files, $sizes->{decoded} / 1e9),
+			qq({"name": "live", "transport": {"name": "delta_table_input",
+				"config": {"uri": "s3://$bucket/of_$files", "mode": "snapshot", ) . $s3->options_json . '}}}',
+			"SELECT state = 'finished' FROM feldera.connectors");
+	}
 	$s3->stop;
 }
 my $kafka = FelderaIngest::Kafka->new(start => 1);

@@ -78,7 +78,8 @@ sub peak
 	return $peak;
 }
 
-# A table for the sources below, which keeps a few bytes of each value. "pause": seconds that each statement takes at least.
+# An unlogged table for the sources below, which keeps a few bytes of each value. "pause": seconds that each statement takes at
+# least.
 sub create_target
 {
 	my ($class, $node, $table, %options) = @_;
@@ -96,14 +97,15 @@ EOC
 	return;
 }
 
-# A Delta table of one Parquet file with one row group in the directory: "rows" rows of a number, 200 bytes that do not
-# compress, and 5,000 that do, all plain-encoded. Returns the sizes as { file => bytes, decoded => bytes }.
+# The Delta table "name" (wide) in the bucket, of "files" (1) equal Parquet files of one row group each: "rows" rows of a
+# number, 200 bytes that do not compress, and 5,000 that do, all plain-encoded. Returns the sizes of a file as
+# { file => bytes, decoded => bytes }.
 my $write_row_group = <<'EOC';
 import json, os, sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-directory, rows = sys.argv[1], int(sys.argv[2])
+directory, rows, files = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 def column(type, values, width):
     offsets = pa.array(range(0, (rows + 1) * width, width), pa.int32()).buffers()[1]
@@ -125,9 +127,10 @@ actions = [
     {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
     {"metaData": {"id": "5fba94ed-9794-4965-ba6e-6ee3c0d22af8", "format": {"provider": "parquet", "options": {}},
         "schemaString": json.dumps({"type": "struct", "fields": fields}), "partitionColumns": [], "configuration": {}}},
-    {"add": {"path": "part-0.parquet", "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": True,
-        "stats": json.dumps({"numRecords": rows})}},
 ]
+for i in range(files):
+    actions.append({"add": {"path": f"part-{i}.parquet", "partitionValues": {}, "size": size, "modificationTime": 0,
+        "dataChange": True, "stats": json.dumps({"numRecords": rows})}})
 with open(f"{directory}/00000000000000000000.json", "w") as log:
     for action in actions:
         log.write(json.dumps(action) + "\n")
@@ -140,14 +143,16 @@ sub write_row_group
 {
 	my ($class, $s3, $bucket, %arguments) = @_;
 	my $directory = File::Temp::tempdir('feldera_ingest_XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	my ($name, $files) = ($arguments{name} // 'wide', $arguments{files} // 1);
 	my ($output, $errors) = ('', '');
-	IPC::Run::run([ "$FelderaIngest::Server::cache/python/bin/python", '-c', $write_row_group, $directory, $arguments{rows} ],
+	IPC::Run::run([ "$FelderaIngest::Server::cache/python/bin/python", '-c', $write_row_group, $directory, $arguments{rows}, $files ],
 		'>', \$output, '2>', \$errors) or croak "writing the Parquet file: $errors";
-	my $name = $arguments{name} // 'wide';
-	for my $file ([ 'part-0.parquet', 'part-0.parquet' ], [ '00000000000000000000.json', '_delta_log/00000000000000000000.json' ])
+	my %objects = (map({ ("part-$_.parquet" => 'part-0.parquet') } 0 .. $files - 1),
+		'_delta_log/00000000000000000000.json' => '00000000000000000000.json');
+	for my $object (sort keys %objects)
 	{
-		my ($status, $body) = $s3->request('PUT', "/$bucket/$name/$file->[1]", file => "$directory/$file->[0]");
-		$status == 200 or croak "PUT $file->[1]: $status $body";
+		my ($status, $body) = $s3->request('PUT', "/$bucket/$name/$object", file => "$directory/$objects{$object}");
+		$status == 200 or croak "PUT $object: $status $body";
 	}
 	my ($size, $decoded) = split ' ', $output;
 	return { file => $size, decoded => $decoded };
