@@ -141,7 +141,37 @@ sql("SELECT feldera.start_connector('idle.live')");
 wait_until("SELECT next_offset = 10 AND lag = 0 FROM feldera.kafka_offsets WHERE connector = 'idle.live'",
 	'a gap at the end of the topic moves the position');
 is(sql("SELECT string_agg(connector || ' ' || offsets_lost, ', ' ORDER BY connector) FROM feldera.kafka_offsets WHERE offsets_lost > 0"),
-	'idle.live 5, lenient.live 3', 'and gaps stay visible');
+	'idle.live 5, lenient.live 3', 'gaps stay visible');
+
+# The same while they run: the inserts are held up, so that most of the topic is not even fetched when it is deleted.
+my $trimmed = $kafka->create_topic('trimmed', 1);
+my $pad = 'x' x 10_000;
+$kafka->tool(join('', map { qq({"id": $_, "pad": "$pad"}\n) } 0 .. 299), 'produce', $trimmed, 0, 'batch.num.messages=1');
+my $slow = '"fetch.message.max.bytes": 20000, "queued.max.messages.kbytes": 30';
+my %running = (strictly => '', leniently => ', "resume_earliest_if_data_expires": true');
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN');
+for my $name (sort keys %running)
+{
+	sql("CREATE TABLE $name (id bigint)");
+	$holder->query_safe("LOCK TABLE $name IN SHARE MODE");
+	declare($name, from_start($trimmed) . ", $slow$running{$name}", more => '"max_batch_size": 1, "max_queued_records": 1');
+}
+wait_until("SELECT count(*) = 2 FROM pg_stat_activity JOIN feldera.connectors USING (pid)
+	WHERE connector IN ('strictly.live', 'leniently.live') AND wait_event_type = 'Lock'", 'two inserts are held up');
+$kafka->tool('', 'trim', $trimmed, 0, 300);
+produce($trimmed, 300, 304);
+$holder->query_safe('COMMIT');
+$holder->quit;
+wait_for_state('strictly.live', 'failed', 'records deleted while it runs: failed');
+my $next = sql("SELECT next_offset FROM feldera.kafka_offsets WHERE connector = 'strictly.live'");
+like(error_of('strictly'), qr/^58P01 offset $next of topic "$trimmed" partition 0 exists no more; the watermarks are 300 and 305/,
+	'naming offset, topic, partition and watermarks');
+cmp_ok($next, '<', 200, 'in the middle');
+is(sql("SELECT count(*) || ' ' || max(id) FROM strictly"), $next . ' ' . ($next - 1), 'with all before it');
+wait_until("SELECT count(*) = 5 FROM leniently WHERE id >= 300", 'or a gap, where it is allowed');
+is(sql("SELECT count(*) - 5 + (SELECT offsets_lost FROM feldera.kafka_offsets WHERE connector = 'leniently.live') FROM leniently"),
+	'300', 'that is counted');
 
 # ---- set_offset and reset_connector -----------------------------------------------------------------------------------
 
