@@ -85,7 +85,8 @@ my $changes = sql("SELECT max(id) FROM feldera.history");
 my $log = FelderaIngest->log_size($node);
 my $pid = worker();
 $kafka->kill9;
-wait_until("SELECT state = 'retrying' AND error ~ '^no Kafka broker can be reached: .*refused' AND sqlstate = '08006'
+# which of the two reasons comes first is the client's business
+wait_until("SELECT state = 'retrying' AND error ~ '^no Kafka broker can be reached: .*(refused|Disconnected)' AND sqlstate = '08006'
 		AND doing ~ '^no broker can be reached for \\d+ s, trying again' FROM feldera.connectors WHERE connector = 'stream.live'",
 	'a broker that is away: retrying, with the reason');
 is(sql("SELECT pid FROM feldera.connectors WHERE connector = 'stream.live'"), $pid, 'the worker stays and tries again');
@@ -108,7 +109,7 @@ wait_until('SELECT count(*) = 10 FROM held', 'and the paused one, from where it 
 is( sql("SELECT string_agg(state, ' ' ORDER BY id) FROM feldera.history WHERE connector = 'stream.live' AND id > $changes"),
 	'retrying running', 'the history has it once');
 my $text = FelderaIngest->log_text($node, $log);
-my $away = () = $text =~ /"stream\.live": no Kafka broker can be reached, trying again until one can: .*refused/g;
+my $away = () = $text =~ /"stream\.live": no Kafka broker can be reached, trying again until one can: .*(?:refused|Disconnected)/g;
 my $back = () = $text =~ /"stream\.live": a Kafka broker can be reached again after \d+ s/g;
 is("$away $back", '1 1', 'and the log');
 
